@@ -1,1 +1,15 @@
-//! Placeholder.
+//! What must survive a crash: journal, pairs, cursors, parked changes, conflicts, activity.
+//!
+//! One trait, [`Store`]; one file for each database behind it. Every method that changes something
+//! is one transaction, and the accounting is part of it: a counter moves in the transaction that
+//! moves the change it counts.
+
+pub mod accounting;
+pub mod change;
+pub mod error;
+pub mod pair;
+pub mod settlement;
+pub mod store;
+
+pub use error::StoreError;
+pub use store::Store;

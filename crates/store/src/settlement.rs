@@ -1,0 +1,112 @@
+//! Settlements: how one change ends, in one transaction with its pair and its accounting.
+
+use crate::change::Park;
+use crate::pair::PairBody;
+use duet_map::side::Side;
+use duet_map::value::Value;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is on the other side now, by this many writes (0: the other side agreed already).
+    Applied {
+        /// Writes that the other system accepted for it.
+        writes: u32,
+    },
+    /// It was our own write coming back, or changed nothing that is mapped.
+    Echoed,
+    /// The map's filter or the company scope keeps it out; the text says which.
+    Filtered(String),
+    /// It lost a conflict or was dropped by a person; the text says why.
+    Discarded(String),
+    /// It waits, visible and retryable. `writes` counts what of it was already written.
+    Parked {
+        /// Why and for what.
+        park: Park,
+        /// Writes that the other system accepted for the part that could go.
+        writes: u32,
+    },
+    /// It goes back to the journal and is due again later: the system asked for patience.
+    Postponed {
+        /// When it is due.
+        until: Timestamp,
+        /// What stood in the way, as a code.
+        code: String,
+    },
+}
+
+/// What happens to the pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PairWrite {
+    /// Nothing.
+    Keep,
+    /// A new pair; refused when its map has a live pair with this key or with either record.
+    Insert(PairBody),
+    /// A new state of a pair; refused when its revision is not the expected one.
+    Update {
+        /// The pair.
+        id: i64,
+        /// The revision that the settlement started from.
+        expected: i64,
+        /// Its new state.
+        body: PairBody,
+    },
+}
+
+/// One mapped field that both sides changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldConflict {
+    /// The left column.
+    pub left_column: String,
+    /// The right column or path.
+    pub right_column: String,
+    /// The value both sides last agreed on, as the losing side spells it; absent when the records
+    /// met for the first time.
+    pub base: Option<Value>,
+    /// The left value.
+    pub left: Value,
+    /// The right value.
+    pub right: Value,
+    /// Whose value stands now.
+    pub winner: Side,
+}
+
+/// A conflict record as it is made. The losing value stays readable in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewConflict {
+    /// The policy that decided (`master`).
+    pub policy: String,
+    /// The fields.
+    pub fields: Vec<FieldConflict>,
+}
+
+/// How one change ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The change.
+    pub seq: i64,
+    /// The changes that it superseded; they end as coalesced.
+    pub supersedes: Vec<i64>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What happens to the pair.
+    pub pair: PairWrite,
+    /// A conflict to record.
+    pub conflict: Option<NewConflict>,
+    /// Tokens of keys that exist from now on; changes parked for any of them become pending.
+    pub provides: Vec<String>,
+    /// The columns that were written, for the record's story; names only.
+    pub columns: Vec<String>,
+}
+
+/// What the store did with a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It stands.
+    Done,
+    /// The pair had moved on, or another pair holds the key or record: nothing of this settlement
+    /// was stored and the change is still pending.
+    PairMoved,
+}

@@ -1,0 +1,248 @@
+//! The one trait that the store is seen through.
+
+use crate::accounting::AuditLine;
+use crate::change::{Change, NewChange, Parked, ParkedFilter};
+use crate::error::StoreError;
+use crate::pair::Pair;
+use crate::settlement::{FieldConflict, Settled, Settlement};
+use async_trait::async_trait;
+use duet_map::record::{Key, RecordId};
+use duet_map::side::Side;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// What one read of a system puts into the store, in one transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// The changes that the read showed, one for each map that mentions the table.
+    pub changes: Vec<NewChange>,
+    /// Cursors to save, by name (`live:right:accounts`); `None` forgets one.
+    pub cursors: Vec<(String, Option<String>)>,
+    /// Notices that the read has looked after.
+    pub notices: Vec<i64>,
+    /// Record identifiers that a comparison of key sets has seen, by its name.
+    pub sweep_seen: Option<(String, Vec<RecordId>)>,
+}
+
+/// A notice that waits to be looked after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredNotice {
+    /// Its number.
+    pub id: i64,
+    /// The side it came from.
+    pub side: Side,
+    /// The table to look at.
+    pub table: String,
+    /// The record to look at; `None`: the table's changes.
+    pub record: Option<RecordId>,
+}
+
+/// The state of a map's operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapState {
+    /// Nothing travels.
+    NotRunning,
+    /// Existing rows travel.
+    InitialSync,
+    /// Changes that queued meanwhile travel.
+    CatchUp,
+    /// New changes travel.
+    Running,
+    /// Changes queue.
+    Paused,
+    /// Changes queue because of an error.
+    ErrorPaused,
+}
+
+/// What the store knows of a map's operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MapStatus {
+    /// The map.
+    pub map: String,
+    /// Its state.
+    pub state: MapState,
+    /// The map's version that runs.
+    pub version: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The error that paused it: code and message.
+    pub error: Option<String>,
+}
+
+/// A conflict record, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// Its number.
+    pub id: i64,
+    /// The map.
+    pub map: String,
+    /// The pair's key.
+    pub key: Key,
+    /// When it was found.
+    pub at: Timestamp,
+    /// The policy that decided.
+    pub policy: String,
+    /// The fields with both values.
+    pub fields: Vec<FieldConflict>,
+}
+
+/// One line of a record's story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Activity {
+    /// The change.
+    pub seq: i64,
+    /// The map.
+    pub map: String,
+    /// The side it came from.
+    pub side: Side,
+    /// The pair's key.
+    pub key: Key,
+    /// What became of it, in a word (`applied`, `echoed` …).
+    pub outcome: String,
+    /// Why, or which columns were written.
+    pub detail: String,
+    /// When it was journaled.
+    pub journaled_at: Timestamp,
+    /// When it settled.
+    pub at: Timestamp,
+}
+
+/// What is durable before a create whose key the other system allocates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The change that asks for the create.
+    pub seq: i64,
+    /// The map.
+    pub map: String,
+    /// The side that the create goes to.
+    pub to: Side,
+    /// The columns that were about to be sent, so that the outcome can be looked up.
+    pub row: duet_map::value::Row,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The durable store behind the engine.
+///
+/// Every method is one transaction. `now` comes in because the store has no clock.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Claims the store for this process until it ends, or fails with [`StoreError::InUse`].
+    /// Reading, retrying and resolving need no claim.
+    async fn claim(&self) -> Result<(), StoreError>;
+
+    /// Sets aside a range of logical time that nobody else gets and returns its first tick;
+    /// later calls return later ranges, after a crash too.
+    async fn reserve_ticks(&self, count: i64) -> Result<i64, StoreError>;
+
+    /// A saved cursor by its name.
+    async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Journals what a read showed and saves its cursors.
+    async fn journal(&self, capture: Capture, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Stores notices; durable before the webhook is answered.
+    async fn add_notices(
+        &self,
+        notices: Vec<(Side, String, Option<RecordId>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The oldest notices of a side.
+    async fn notices(&self, side: Side, limit: usize) -> Result<Vec<StoredNotice>, StoreError>;
+
+    /// The oldest pending changes of a map that are due, at most `limit`, at most one for each key:
+    /// the first side and record of the key in journal order, and of that record the last change,
+    /// with the earlier ones it supersedes (parked ones of the same record included).
+    async fn due(&self, map: &str, limit: usize, now: Timestamp)
+    -> Result<Vec<Change>, StoreError>;
+
+    /// When the earliest postponed change of a map is due, if none is due now.
+    async fn next_due(&self, map: &str) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The newest pending upsert of the other side under each of these keys, if any: what a whole
+    /// read of that side saw, before a pair exists.
+    async fn pending_upserts(
+        &self,
+        map: &str,
+        side: Side,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Change>, StoreError>;
+
+    /// The live or filtered pairs with these keys.
+    async fn pairs_by_key(&self, map: &str, keys: &[Key])
+    -> Result<HashMap<Key, Pair>, StoreError>;
+
+    /// The pairs that hold these records on a side; deleted pairs included only when no other does.
+    async fn pairs_by_record(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Pair>, StoreError>;
+
+    /// Settles changes in one transaction; a settlement whose pair moved is left out of it.
+    /// Answers in the order of `settlements`.
+    async fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, StoreError>;
+
+    /// Makes intents durable before their creates are sent.
+    async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError>;
+
+    /// The intents of these changes. An intent goes away when its change settles as anything but
+    /// postponed.
+    async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError>;
+
+    /// Live pairs of a map whose record on a side a comparison of key sets has not seen, and which
+    /// existed before it began (settled before the logical time `before`).
+    async fn sweep_missing(
+        &self,
+        sweep: &str,
+        map: &str,
+        side: Side,
+        limit: usize,
+    ) -> Result<Vec<Pair>, StoreError>;
+
+    /// Forgets what a comparison of key sets has seen.
+    async fn end_sweep(&self, sweep: &str) -> Result<(), StoreError>;
+
+    /// How many live pairs a map has.
+    async fn count_pairs(&self, map: &str) -> Result<u64, StoreError>;
+
+    /// Sets the state of a map's operation.
+    async fn set_map_status(&self, status: MapStatus) -> Result<(), StoreError>;
+
+    /// The state of every map that ever ran.
+    async fn map_statuses(&self) -> Result<Vec<MapStatus>, StoreError>;
+
+    /// Parked changes, oldest first.
+    async fn parked(&self, filter: &ParkedFilter, limit: usize) -> Result<Vec<Parked>, StoreError>;
+
+    /// Makes parked changes pending again; returns how many.
+    async fn retry(&self, filter: &ParkedFilter, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Conflict records, newest first.
+    async fn conflicts(&self, map: Option<&str>, limit: usize)
+    -> Result<Vec<Conflict>, StoreError>;
+
+    /// The story of the records whose key, as people read it, contains the text; oldest first.
+    async fn activity(&self, key_contains: &str, limit: usize)
+    -> Result<Vec<Activity>, StoreError>;
+
+    /// The accounting, counted afresh for pending and parked.
+    async fn audit(&self) -> Result<Vec<AuditLine>, StoreError>;
+
+    /// Tokens that parked changes wait for, with how many wait for each.
+    async fn awaited(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Releases every change that waits for any of these tokens.
+    async fn release(&self, tokens: &[String], now: Timestamp) -> Result<u64, StoreError>;
+
+    /// When something was last journaled and last settled, for readiness by progress.
+    async fn last_progress(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError>;
+}
