@@ -1,0 +1,334 @@
+//! The HTTP server under a stand-in.
+//!
+//! The road of a request: the control endpoint and sign-in answer for themselves; everything else
+//! draws its faults, waits, is refused or runs in the stand-in's [`Service`] on a blocking thread,
+//! and is counted. A connection can be closed without an answer: its stream is wrapped so that a
+//! request may end it ([`Connection::abort`]), after which nothing more is read or written.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, State};
+use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::auth::{Caller, Tokens};
+use crate::control::Control;
+use crate::faults::Refusal;
+
+/// The largest body that is read; larger ones get 413.
+const MAX_BODY: usize = 256 * 1024 * 1024;
+
+/// What a stand-in does with a request. It runs on a blocking thread and may take its time.
+///
+/// The request carries an [`Origin`] and a [`Plan`](crate::faults::Plan) as extensions. The response may carry a
+/// [`Caller`], for the counters, or [`CutOff`], to close the connection instead of answering.
+pub trait Service: Send + Sync + 'static {
+    /// Answers a request.
+    fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
+
+    /// The body, a JSON text, of an injected refusal as the service words it.
+    fn refusal(&self, refusal: Refusal) -> String;
+}
+
+/// The scheme and host under which a client reached the stand-in, without a trailing slash: every
+/// absolute link is built from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(pub String);
+
+/// In a response: close the connection instead of sending it.
+#[derive(Debug, Clone, Copy)]
+pub struct CutOff;
+
+/// A stand-in that serves. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Running {
+    url: String,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it serves: scheme, address and port, without a trailing slash.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Takes no new requests, finishes those that run, and returns when all is still.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone only when the server has ended already.
+            let _ = stop.send(());
+        }
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "a stand-in did not stop cleanly");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Serves a stand-in on an address; port 0 takes a free one.
+pub async fn serve(
+    bind: SocketAddr,
+    service: Arc<dyn Service>,
+    control: Control,
+) -> io::Result<Running> {
+    let listener = TcpListener::bind(bind).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let inner = Arc::new(Inner {
+        service,
+        control,
+        scheme: "http",
+    });
+    let router = Router::new().fallback(entry).with_state(inner);
+    let app = router.into_make_service_with_connect_info::<Connection>();
+    let task = tokio::spawn(async move {
+        let serving = axum::serve(Abortable(listener), app).with_graceful_shutdown(async move {
+            // A dropped sender means that the handle is gone: stop as well.
+            let _ = stopped.await;
+        });
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "a stand-in stopped serving");
+        }
+    });
+    Ok(Running {
+        url,
+        stop: Some(stop),
+        task,
+    })
+}
+
+struct Inner {
+    service: Arc<dyn Service>,
+    control: Control,
+    scheme: &'static str,
+}
+
+async fn entry(
+    State(inner): State<Arc<Inner>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    let path = parts.uri.path().to_owned();
+    if path == "/_sandbox" || path.starts_with("/_sandbox/") {
+        let method = parts.method.clone();
+        let answered =
+            on_blocking_thread(move || inner.control.answer(&method, &path, &body)).await;
+        return answered.map_or_else(plain, |response| response.map(Body::from));
+    }
+    let method = parts.method.to_string();
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(path.as_str(), |whole| whole.as_str());
+    let target = percent_encoding::percent_decode_str(target)
+        .decode_utf8_lossy()
+        .into_owned();
+    let signs_in = Tokens::is_endpoint(&path);
+    let plan = inner.control.faults.draw(&method, &target, signs_in);
+    let counters = inner.control.counters.clone();
+    let cut = || {
+        connection.abort();
+        counters.request(&method, "dropped", None);
+        plain(StatusCode::SERVICE_UNAVAILABLE)
+    };
+
+    if !plan.delay.is_zero() {
+        tokio::time::sleep(plan.delay).await;
+    }
+    if plan.drop_before {
+        return cut();
+    }
+    if let Some(refusal) = plan.refusal {
+        let response = refused(refusal, inner.service.refusal(refusal));
+        counters.request(&method, response.status().as_str(), None);
+        return response;
+    }
+    let host = parts
+        .headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    parts
+        .extensions
+        .insert(Origin(format!("{}://{host}", inner.scheme)));
+    parts.extensions.insert(plan.clone());
+    let answered = on_blocking_thread(move || {
+        if signs_in {
+            inner.control.tokens.answer(&path, &parts.headers, &body)
+        } else {
+            inner.service.answer(Request::from_parts(parts, body))
+        }
+    })
+    .await;
+    let response = match answered {
+        Ok(response) => response,
+        Err(status) => {
+            counters.request(&method, status.as_str(), None);
+            return plain(status);
+        }
+    };
+    if plan.drop_after || response.extensions().get::<CutOff>().is_some() {
+        return cut();
+    }
+    let caller = response
+        .extensions()
+        .get::<Caller>()
+        .map(|caller| caller.client.as_str());
+    counters.request(&method, response.status().as_str(), caller);
+    response.map(Body::from)
+}
+
+async fn on_blocking_thread(
+    work: impl FnOnce() -> Response<Bytes> + Send + 'static,
+) -> Result<Response<Bytes>, StatusCode> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a request ended in a panic");
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
+}
+
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn refused(refusal: Refusal, body: String) -> Response<Body> {
+    let (status, retry_after) = match refusal {
+        Refusal::TooManyRequests { retry_after } => {
+            (StatusCode::TOO_MANY_REQUESTS, Some(retry_after))
+        }
+        Refusal::Unavailable { retry_after } => (StatusCode::SERVICE_UNAVAILABLE, retry_after),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; odata.metadata=minimal"),
+    );
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The connection a request came on.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    aborted: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Ends the connection: the next read or write fails, so no answer leaves the server.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+    }
+}
+
+impl Connected<IncomingStream<'_, Abortable>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, Abortable>) -> Self {
+        stream.io().connection.clone()
+    }
+}
+
+/// A listener whose connections can be ended from inside a request.
+struct Abortable(TcpListener);
+
+impl Listener for Abortable {
+    type Io = AbortableStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        // Answers are small and whole: waiting to fill a packet only adds latency.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays with Nagle's algorithm");
+        }
+        (
+            AbortableStream {
+                stream,
+                connection: Connection::default(),
+            },
+            address,
+        )
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+struct AbortableStream {
+    stream: TcpStream,
+    connection: Connection,
+}
+
+impl AbortableStream {
+    fn check(&self) -> io::Result<()> {
+        if self.connection.aborted.load(Ordering::Acquire) {
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "dropped on request",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for AbortableStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for AbortableStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(context, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;
