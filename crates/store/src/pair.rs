@@ -13,11 +13,15 @@ pub struct Half {
     pub record: Option<RecordId>,
     /// The mapped columns as last agreed, in canonical form.
     pub image: Row,
-    /// The version that the image belongs to.
+    /// The version whose mapped columns are exactly the image; `None` when no version is.
     pub version: Option<Version>,
     /// The engine's logical time just after its last write to this record ended. A row read
     /// before it may be older than that write.
     pub written: i64,
+    /// The version that our own last write produced. A change that shows this very version and yet
+    /// differs from the image is the system's own rewriting, not a person's edit.
+    #[serde(default)]
+    pub wrote: Option<Version>,
 }
 
 /// Whether a pair is kept in step.

@@ -171,6 +171,15 @@ pub trait Store: Send + Sync {
         keys: &[Key],
     ) -> Result<HashMap<Key, Change>, StoreError>;
 
+    /// The keys under which changes of these records are pending or parked, so that a deletion that
+    /// names only the record joins the partition of the record's earlier changes.
+    async fn pending_keys(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Key>, StoreError>;
+
     /// The live or filtered pairs with these keys.
     async fn pairs_by_key(&self, map: &str, keys: &[Key])
     -> Result<HashMap<Key, Pair>, StoreError>;
