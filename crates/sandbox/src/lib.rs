@@ -11,6 +11,7 @@ pub mod counters;
 pub mod faults;
 pub mod http;
 pub mod rows;
+pub mod schema;
 
 #[cfg(test)]
 fn local_http() -> reqwest::Client {
