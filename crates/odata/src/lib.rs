@@ -1,1 +1,14 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+pub mod batch;
+//pub mod csdl;
+mod error;
+pub mod expr;
+pub mod headers;
+pub mod literal;
+pub mod payload;
+mod scan;
+pub mod url;
+
+pub use error::ParseError;
+pub use literal::Literal;

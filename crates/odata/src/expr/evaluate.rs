@@ -1,0 +1,724 @@
+//! Computes an expression over a row, with SQL's three-valued logic.
+//!
+//! A comparison with a value that is null is unknown, and unknown is `Literal::Null`; only
+//! `x eq null` and `x ne null`, written with the literal, test for null and are never unknown.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use jiff::civil::{DateTime, Time};
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::wildcard::{self, Token};
+use super::{
+    BinaryOp, Collation, Expr, Function, Json, Lambda, LambdaKind, Path, PathSegment, arithmetic,
+};
+use crate::Literal;
+
+/// A row that an expression is computed over.
+pub trait Properties {
+    /// The value at a path such as `name` or `customer/name`; null is `Literal::Null`, a
+    /// property that the row's type does not have is `None`. A member of a collection of plain
+    /// values answers to `$it`.
+    fn get(&self, path: &str) -> Option<Literal>;
+
+    /// The members of the collection at a path, for `any`, `all` and `$count`.
+    fn collection(&self, path: &str) -> Option<Vec<&dyn Properties>> {
+        let _ = path;
+        None
+    }
+
+    /// What the parameter alias of this name (without `@`) stands for.
+    fn alias(&self, name: &str) -> Option<Expr> {
+        let _ = name;
+        None
+    }
+
+    /// The time that `now()` gives; without it `now()` is an error.
+    fn now(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Calls a function of the service, such as `Microsoft.Dynamics.CRM.In`, bound to the value
+    /// at `subject` (empty: to the row itself).
+    fn call(
+        &self,
+        subject: &str,
+        name: &str,
+        args: &[(String, Expr)],
+    ) -> Option<Result<Literal, EvalError>> {
+        let _ = (subject, name, args);
+        None
+    }
+}
+
+/// Why an expression has no value. Values themselves are never told: they may be personal data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvalError {
+    /// The row's type has no such property.
+    #[error("there is no property `{path}`; check its spelling and letter case")]
+    UnknownProperty {
+        /// The path that was asked for.
+        path: String,
+    },
+    /// The alias is used but not given.
+    #[error("the parameter alias `@{name}` has no value; add `@{name}=…` to the query")]
+    UnknownAlias {
+        /// The alias without its `@`.
+        name: String,
+    },
+    /// The service has no such function.
+    #[error("there is no function `{name}` here")]
+    UnknownFunction {
+        /// The function's name as written.
+        name: String,
+    },
+    /// Two values that do not go together.
+    #[error("`{operator}` cannot take a {left} and a {right}")]
+    Operands {
+        /// The operator or function.
+        operator: &'static str,
+        /// The kind of the first value.
+        left: &'static str,
+        /// The kind of the second value.
+        right: &'static str,
+    },
+    /// One value of the wrong kind.
+    #[error("`{operator}` cannot take a {kind}")]
+    Operand {
+        /// The operator or function.
+        operator: &'static str,
+        /// The kind of the value.
+        kind: &'static str,
+    },
+    /// A condition that is neither true nor false.
+    #[error("a condition must be true or false, this one is a {kind}")]
+    NotCondition {
+        /// The kind of its value.
+        kind: &'static str,
+    },
+    /// Something of the language that is not computed here.
+    #[error("{what} cannot be evaluated here")]
+    Unsupported {
+        /// What it is.
+        what: String,
+    },
+    /// `now()` without a clock.
+    #[error("`now()` needs a clock, and none was given")]
+    NoClock,
+    /// A result beyond its type.
+    #[error("a calculation is out of range")]
+    Overflow,
+    /// A division by zero.
+    #[error("a number is divided by zero")]
+    DivisionByZero,
+    /// Aliases that stand for each other.
+    #[error("the parameter alias `@{name}` stands for itself")]
+    AliasLoop {
+        /// The alias without its `@`.
+        name: String,
+    },
+}
+
+/// Computes an expression over a row; an unknown truth is `Literal::Null`.
+///
+/// ```
+/// use duet_odata::{Literal, expr};
+///
+/// struct Row;
+/// impl expr::Properties for Row {
+///     fn get(&self, path: &str) -> Option<Literal> {
+///         match path {
+///             "name" => Some("Fabrikam".into()),
+///             "fax" => Some(Literal::Null),
+///             _ => None,
+///         }
+///     }
+/// }
+///
+/// let dataverse = expr::Collation::DATAVERSE;
+/// let filter = expr::parse("name eq 'FABRIKAM' and fax eq null")?;
+/// assert!(expr::matches(&filter, &Row, &dataverse)?);
+/// let unknown = expr::parse("fax eq '1'")?;
+/// assert_eq!(expr::evaluate(&unknown, &Row, &dataverse)?, Literal::Null);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn evaluate(
+    expr: &Expr,
+    row: &dyn Properties,
+    collation: &Collation,
+) -> Result<Literal, EvalError> {
+    Scope {
+        row,
+        collation: *collation,
+        variable: None,
+        aliases: 0,
+    }
+    .value(expr)
+}
+
+/// Whether a row satisfies a condition; unknown counts as no, as in SQL's `WHERE`.
+pub fn matches(
+    expr: &Expr,
+    row: &dyn Properties,
+    collation: &Collation,
+) -> Result<bool, EvalError> {
+    match evaluate(expr, row, collation)? {
+        Literal::Bool(truth) => Ok(truth),
+        Literal::Null => Ok(false),
+        other => Err(EvalError::NotCondition { kind: other.kind() }),
+    }
+}
+
+/// Aliases may stand for aliases, so deep.
+const MAX_ALIASES: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    row: &'a dyn Properties,
+    collation: Collation,
+    variable: Option<&'a Variable<'a>>,
+    aliases: usize,
+}
+
+struct Variable<'a> {
+    name: &'a str,
+    member: &'a dyn Properties,
+    outer: Option<&'a Variable<'a>>,
+}
+
+impl Scope<'_> {
+    fn value(&self, expr: &Expr) -> Result<Literal, EvalError> {
+        match expr {
+            Expr::Literal(literal) | Expr::Json(Json::Value(literal)) => Ok(literal.clone()),
+            Expr::Path(path) => self.path(path),
+            Expr::Alias(name) => self.aliased(name, |scope, expr| scope.value(expr)),
+            Expr::Not(inner) => Ok(truth_literal(self.truth(inner)?.map(|truth| !truth))),
+            Expr::Negate(inner) => arithmetic::negate(&self.value(inner)?),
+            Expr::And(operands) => self.chain(operands, false),
+            Expr::Or(operands) => self.chain(operands, true),
+            Expr::Binary { op, left, right } if op.is_comparison() => {
+                self.comparison(*op, left, right).map(truth_literal)
+            }
+            Expr::Binary { op, left, right } => {
+                arithmetic::calculate(*op, &*self.operand(left)?, &*self.operand(right)?)
+            }
+            Expr::In { value, list } => self.contained(value, list).map(truth_literal),
+            Expr::Call { function, args } => self.call(*function, args),
+            Expr::Case(branches) => {
+                for (condition, value) in branches {
+                    if self.truth(condition)? == Some(true) {
+                        return self.value(value);
+                    }
+                }
+                Ok(Literal::Null)
+            }
+            Expr::TypeCall { .. } => unsupported("a type cast or type test"),
+            Expr::List(_) => unsupported("a list outside of `in`"),
+            Expr::Json(_) => unsupported("a JSON array or object"),
+        }
+    }
+
+    /// Like [`value`](Self::value), without copying a literal of the expression.
+    fn operand<'e>(&self, expr: &'e Expr) -> Result<Cow<'e, Literal>, EvalError> {
+        match expr {
+            Expr::Literal(literal) => Ok(Cow::Borrowed(literal)),
+            other => self.value(other).map(Cow::Owned),
+        }
+    }
+
+    fn truth(&self, expr: &Expr) -> Result<Option<bool>, EvalError> {
+        match self.value(expr)? {
+            Literal::Bool(truth) => Ok(Some(truth)),
+            Literal::Null => Ok(None),
+            other => Err(EvalError::NotCondition { kind: other.kind() }),
+        }
+    }
+
+    /// `and` and `or`: the `deciding` truth of one operand decides the whole.
+    fn chain(&self, operands: &[Expr], deciding: bool) -> Result<Literal, EvalError> {
+        let mut result = Some(!deciding);
+        for operand in operands {
+            match self.truth(operand)? {
+                Some(truth) if truth == deciding => return Ok(Literal::Bool(deciding)),
+                Some(_) => {}
+                None => result = None,
+            }
+        }
+        Ok(truth_literal(result))
+    }
+
+    fn aliased<T>(
+        &self,
+        name: &str,
+        then: impl FnOnce(&Self, &Expr) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
+        if self.aliases >= MAX_ALIASES {
+            return Err(EvalError::AliasLoop {
+                name: name.to_owned(),
+            });
+        }
+        let expr = self.row.alias(name);
+        let expr = expr.ok_or_else(|| EvalError::UnknownAlias {
+            name: name.to_owned(),
+        })?;
+        then(
+            &Self {
+                aliases: self.aliases + 1,
+                ..*self
+            },
+            &expr,
+        )
+    }
+
+    fn comparison(
+        &self,
+        op: BinaryOp,
+        left: &Expr,
+        right: &Expr,
+    ) -> Result<Option<bool>, EvalError> {
+        let (a, b) = (self.operand(left)?, self.operand(right)?);
+        let tests_null = is_null(left) || is_null(right);
+        match op {
+            BinaryOp::Eq if tests_null => return Ok(Some(a.is_null() && b.is_null())),
+            BinaryOp::Ne if tests_null => return Ok(Some(a.is_null() != b.is_null())),
+            _ => {}
+        }
+        self.compare(op, &a, &b)
+    }
+
+    fn compare(&self, op: BinaryOp, a: &Literal, b: &Literal) -> Result<Option<bool>, EvalError> {
+        if a.is_null() || b.is_null() {
+            return Ok(None);
+        }
+        let mismatch = || EvalError::Operands {
+            operator: op.word(),
+            left: a.kind(),
+            right: b.kind(),
+        };
+        if op == BinaryOp::Has {
+            return has(a, b).map(Some).ok_or_else(mismatch);
+        }
+        if matches!(op, BinaryOp::Eq | BinaryOp::Ne)
+            && let (Literal::String(text), Literal::String(pattern)) = (a, b)
+            && let Some(tokens) = self
+                .collation
+                .equality_pattern(&self.collation.fold(pattern))
+        {
+            let fits = wildcard::matches(&tokens, &self.collation.fold(text));
+            return Ok(Some(fits == (op == BinaryOp::Eq)));
+        }
+        let Some(order) = self.collation.compare(a, b) else {
+            // NaN is not equal to anything, itself included, and not a type error.
+            let nan = |x: &Literal| matches!(x, Literal::Double(value) if value.is_nan());
+            if nan(a) || nan(b) {
+                return Ok(Some(op == BinaryOp::Ne));
+            }
+            return Err(mismatch());
+        };
+        Ok(Some(match op {
+            BinaryOp::Eq => order == Ordering::Equal,
+            BinaryOp::Ne => order != Ordering::Equal,
+            BinaryOp::Gt => order == Ordering::Greater,
+            BinaryOp::Ge => order != Ordering::Less,
+            BinaryOp::Lt => order == Ordering::Less,
+            _ => order != Ordering::Greater,
+        }))
+    }
+
+    /// `value in list` means `value eq first or value eq second …`.
+    fn contained(&self, value: &Expr, list: &Expr) -> Result<Option<bool>, EvalError> {
+        match list {
+            Expr::Alias(name) => self.aliased(name, |scope, list| scope.contained(value, list)),
+            Expr::List(items) => self.any_equal(
+                value,
+                items
+                    .iter()
+                    .map(|item| Ok((self.operand(item)?, is_null(item)))),
+            ),
+            Expr::Json(Json::Array(items)) => self.any_equal(
+                value,
+                items.iter().map(|item| match item {
+                    Json::Value(literal) => Ok((Cow::Borrowed(literal), literal.is_null())),
+                    Json::Expr(expr) => Ok((self.operand(expr)?, is_null(expr))),
+                    _ => unsupported("a nested array or object in `in`"),
+                }),
+            ),
+            Expr::Path(path) => {
+                let (row, path) = self.start(path)?;
+                let members = row.collection(&path);
+                let members = members.ok_or(EvalError::UnknownProperty { path })?;
+                self.any_equal(
+                    value,
+                    members.iter().map(|member| {
+                        let item = member.get("$it").unwrap_or(Literal::Null);
+                        Ok((Cow::Owned(item), false))
+                    }),
+                )
+            }
+            _ => unsupported("this list of `in`"),
+        }
+    }
+
+    fn any_equal<'e>(
+        &self,
+        value: &Expr,
+        items: impl Iterator<Item = Result<(Cow<'e, Literal>, bool), EvalError>>,
+    ) -> Result<Option<bool>, EvalError> {
+        let value = self.operand(value)?;
+        let mut result = Some(false);
+        for item in items {
+            let (item, tests_null) = item?;
+            let equal = if tests_null {
+                Some(value.is_null())
+            } else {
+                self.compare(BinaryOp::Eq, &value, &item)?
+            };
+            match equal {
+                Some(true) => return Ok(Some(true)),
+                Some(false) => {}
+                None => result = None,
+            }
+        }
+        Ok(result)
+    }
+
+    /// The row that a path starts from and the path from there.
+    fn start(&self, path: &Path) -> Result<(&dyn Properties, String), EvalError> {
+        self.start_of(&path.segments)
+    }
+
+    fn start_of(&self, segments: &[PathSegment]) -> Result<(&dyn Properties, String), EvalError> {
+        let mut row = self.row;
+        let mut text = String::new();
+        for (index, segment) in segments.iter().enumerate() {
+            let name = match segment {
+                PathSegment::Name(name) if index == 0 => {
+                    if let Some(member) = self.member(name) {
+                        row = member;
+                        continue;
+                    }
+                    if name == "$it" {
+                        continue;
+                    }
+                    Cow::Borrowed(name)
+                }
+                PathSegment::Name(name) | PathSegment::Cast(name) => Cow::Borrowed(name),
+                PathSegment::Annotation(name) => Cow::Owned(format!("@{name}")),
+                _ => return unsupported("this path"),
+            };
+            if !text.is_empty() {
+                text.push('/');
+            }
+            text.push_str(&name);
+        }
+        Ok((row, text))
+    }
+
+    fn member(&self, name: &str) -> Option<&dyn Properties> {
+        let mut next = self.variable;
+        while let Some(variable) = next {
+            if variable.name == name {
+                return Some(variable.member);
+            }
+            next = variable.outer;
+        }
+        None
+    }
+
+    fn path(&self, path: &Path) -> Result<Literal, EvalError> {
+        if let Some(name) = path.as_name()
+            && self.variable.is_none()
+            && name != "$it"
+        {
+            return get(self.row, name);
+        }
+        let Some((last, before)) = path.segments.split_last() else {
+            return unsupported("an empty path");
+        };
+        match last {
+            PathSegment::Count(None) => {
+                let (row, text) = self.start_of(before)?;
+                let members = row.collection(&text);
+                let members = members.ok_or(EvalError::UnknownProperty { path: text })?;
+                i64::try_from(members.len())
+                    .map(Literal::Int)
+                    .map_err(|_| EvalError::Overflow)
+            }
+            PathSegment::Lambda(lambda) => {
+                let (row, text) = self.start_of(before)?;
+                let members = row.collection(&text);
+                let members = members.ok_or(EvalError::UnknownProperty { path: text })?;
+                self.lambda(lambda, &members).map(truth_literal)
+            }
+            PathSegment::Function { name, args } => {
+                let (row, subject) = self.start_of(before)?;
+                let result = row.call(&subject, name, args);
+                result.unwrap_or_else(|| Err(EvalError::UnknownFunction { name: name.clone() }))
+            }
+            _ => {
+                let (row, text) = self.start_of(&path.segments)?;
+                get(row, if text.is_empty() { "$it" } else { &text })
+            }
+        }
+    }
+
+    fn lambda(
+        &self,
+        lambda: &Lambda,
+        members: &[&dyn Properties],
+    ) -> Result<Option<bool>, EvalError> {
+        let Some((name, condition)) = &lambda.condition else {
+            return Ok(Some(!members.is_empty()));
+        };
+        let deciding = lambda.kind == LambdaKind::Any;
+        let mut result = Some(!deciding);
+        for member in members {
+            let variable = Variable {
+                name,
+                member: *member,
+                outer: self.variable,
+            };
+            let inner = Scope {
+                variable: Some(&variable),
+                ..*self
+            };
+            match inner.truth(condition)? {
+                Some(truth) if truth == deciding => return Ok(Some(deciding)),
+                Some(_) => {}
+                None => result = None,
+            }
+        }
+        Ok(result)
+    }
+
+    fn call(&self, function: Function, args: &[Expr]) -> Result<Literal, EvalError> {
+        if function == Function::Now {
+            return self
+                .row
+                .now()
+                .map(Literal::DateTimeOffset)
+                .ok_or(EvalError::NoClock);
+        }
+        let values: Vec<Cow<'_, Literal>> = args
+            .iter()
+            .map(|arg| self.operand(arg))
+            .collect::<Result<_, _>>()?;
+        if values.iter().any(|value| value.is_null()) {
+            return Ok(Literal::Null);
+        }
+        let name = function.name();
+        match (function, values.as_slice()) {
+            (Function::MinDateTime, []) => Ok(Literal::DateTimeOffset(Timestamp::MIN)),
+            (Function::MaxDateTime, []) => Ok(Literal::DateTimeOffset(Timestamp::MAX)),
+            (Function::Substring, [subject, start]) => {
+                substring(text(name, subject)?, integer(name, start)?, None)
+            }
+            (Function::Substring, [subject, start, length]) => {
+                let length = Some(integer(name, length)?);
+                substring(text(name, subject)?, integer(name, start)?, length)
+            }
+            (_, [subject]) => one_argument(function, subject),
+            (_, [subject, other]) => {
+                self.two_texts(function, text(name, subject)?, text(name, other)?)
+            }
+            _ => unsupported(&format!("`{name}`")),
+        }
+    }
+
+    fn two_texts(&self, function: Function, a: &str, b: &str) -> Result<Literal, EvalError> {
+        let fold = |text: &str| self.collation.fold(text);
+        let pattern = || self.collation.search_pattern(&fold(b));
+        let wild =
+            self.collation.wildcards == super::Wildcards::Like && b.contains(['%', '_', '[']);
+        let found = match function {
+            Function::Concat => return Ok(Literal::String(format!("{a}{b}"))),
+            Function::IndexOf => {
+                let (a, b) = (fold(a), fold(b));
+                let index = a
+                    .find(&b)
+                    .map(|at| a.get(..at).unwrap_or_default().chars().count());
+                let index = index.and_then(|index| i64::try_from(index).ok());
+                return Ok(Literal::Int(index.unwrap_or(-1)));
+            }
+            Function::Contains if wild => {
+                let tokens = [&[Token::Any], pattern().as_slice(), &[Token::Any]].concat();
+                wildcard::matches(&tokens, &fold(a))
+            }
+            Function::StartsWith if wild => {
+                wildcard::matches(&[pattern().as_slice(), &[Token::Any]].concat(), &fold(a))
+            }
+            Function::EndsWith if wild => {
+                wildcard::matches(&[&[Token::Any], pattern().as_slice()].concat(), &fold(a))
+            }
+            Function::Contains => fold(a).contains(&fold(b)),
+            Function::StartsWith => fold(a).starts_with(&fold(b)),
+            Function::EndsWith => fold(a).ends_with(&fold(b)),
+            other => return unsupported(&format!("`{}`", other.name())),
+        };
+        Ok(Literal::Bool(found))
+    }
+}
+
+fn get(row: &dyn Properties, path: &str) -> Result<Literal, EvalError> {
+    row.get(path).ok_or_else(|| EvalError::UnknownProperty {
+        path: path.to_owned(),
+    })
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(Literal::Null))
+}
+
+fn truth_literal(truth: Option<bool>) -> Literal {
+    truth.map_or(Literal::Null, Literal::Bool)
+}
+
+fn unsupported<T>(what: &str) -> Result<T, EvalError> {
+    Err(EvalError::Unsupported {
+        what: what.to_owned(),
+    })
+}
+
+fn text<'l>(operator: &'static str, literal: &'l Literal) -> Result<&'l str, EvalError> {
+    literal.as_str().ok_or_else(|| EvalError::Operand {
+        operator,
+        kind: literal.kind(),
+    })
+}
+
+fn integer(operator: &'static str, literal: &Literal) -> Result<i64, EvalError> {
+    match literal {
+        Literal::Int(value) => Ok(*value),
+        other => Err(EvalError::Operand {
+            operator,
+            kind: other.kind(),
+        }),
+    }
+}
+
+/// Whether every flag of `b` is set in `a`.
+fn has(a: &Literal, b: &Literal) -> Option<bool> {
+    if let (Literal::Int(a), Literal::Int(b)) = (a, b) {
+        return Some(a & b == *b);
+    }
+    let set: Vec<&str> = a.as_str()?.split(',').map(str::trim).collect();
+    Some(
+        b.as_str()?
+            .split(',')
+            .all(|flag| set.contains(&flag.trim())),
+    )
+}
+
+/// Characters from `start` on, counted from the end if it is negative.
+fn substring(text: &str, start: i64, length: Option<i64>) -> Result<Literal, EvalError> {
+    let count = i64::try_from(text.chars().count()).map_err(|_| EvalError::Overflow)?;
+    let start = if start < 0 {
+        count.saturating_add(start).max(0)
+    } else {
+        start
+    };
+    let skip = usize::try_from(start).map_err(|_| EvalError::Overflow)?;
+    let take = match length {
+        Some(length) => usize::try_from(length.max(0)).map_err(|_| EvalError::Overflow)?,
+        None => usize::MAX,
+    };
+    Ok(Literal::String(
+        text.chars().skip(skip).take(take).collect(),
+    ))
+}
+
+fn one_argument(function: Function, value: &Literal) -> Result<Literal, EvalError> {
+    let name = function.name();
+    let wrong = || EvalError::Operand {
+        operator: name,
+        kind: value.kind(),
+    };
+    match function {
+        Function::Length => {
+            let length = text(name, value)?.chars().count();
+            i64::try_from(length)
+                .map(Literal::Int)
+                .map_err(|_| EvalError::Overflow)
+        }
+        Function::ToLower => Ok(Literal::String(text(name, value)?.to_lowercase())),
+        Function::ToUpper => Ok(Literal::String(text(name, value)?.to_uppercase())),
+        Function::Trim => Ok(Literal::String(text(name, value)?.trim().to_owned())),
+        Function::Round | Function::Floor | Function::Ceiling => {
+            rounded(function, value).ok_or_else(wrong)
+        }
+        Function::TotalSeconds => match value {
+            Literal::Duration(duration) => total_seconds(*duration),
+            _ => Err(wrong()),
+        },
+        Function::TotalOffsetMinutes => match value {
+            Literal::DateTimeOffset(_) => Ok(Literal::Int(0)),
+            _ => Err(wrong()),
+        },
+        Function::GeoLength | Function::GeoDistance | Function::GeoIntersects => {
+            unsupported(&format!("`{name}`"))
+        }
+        _ => date_part(function, value).ok_or_else(wrong),
+    }
+}
+
+fn rounded(function: Function, value: &Literal) -> Option<Literal> {
+    let decimal = |value: Decimal| match function {
+        Function::Floor => value.floor(),
+        Function::Ceiling => value.ceil(),
+        _ => value.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero),
+    };
+    match value {
+        Literal::Int(value) => Some(Literal::Int(*value)),
+        Literal::Decimal(value) => Some(Literal::Decimal(decimal(*value))),
+        Literal::Double(value) => Some(Literal::Double(match function {
+            Function::Floor => value.floor(),
+            Function::Ceiling => value.ceil(),
+            _ => value.round(),
+        })),
+        _ => None,
+    }
+}
+
+fn total_seconds(duration: SignedDuration) -> Result<Literal, EvalError> {
+    let whole = Decimal::from(duration.as_secs());
+    let part = Decimal::new(i64::from(duration.subsec_nanos()), 9);
+    let total = whole.checked_add(part).ok_or(EvalError::Overflow)?;
+    Ok(Literal::Decimal(total.normalize()))
+}
+
+/// A part of a date, a time of day, or an instant as seen in UTC.
+fn date_part(function: Function, value: &Literal) -> Option<Literal> {
+    let at: DateTime = match (function, value) {
+        (_, Literal::DateTimeOffset(at)) => Offset::UTC.to_datetime(*at),
+        (
+            Function::Year | Function::Month | Function::Day | Function::Date,
+            Literal::Date(date),
+        ) => date.to_datetime(Time::midnight()),
+        (
+            Function::Hour
+            | Function::Minute
+            | Function::Second
+            | Function::FractionalSeconds
+            | Function::Time,
+            Literal::TimeOfDay(time),
+        ) => DateTime::from_parts(jiff::civil::Date::ZERO, *time),
+        _ => return None,
+    };
+    Some(match function {
+        Function::Year => Literal::Int(at.year().into()),
+        Function::Month => Literal::Int(at.month().into()),
+        Function::Day => Literal::Int(at.day().into()),
+        Function::Hour => Literal::Int(at.hour().into()),
+        Function::Minute => Literal::Int(at.minute().into()),
+        Function::Second => Literal::Int(at.second().into()),
+        Function::FractionalSeconds => {
+            Literal::Decimal(Decimal::new(at.subsec_nanosecond().into(), 9).normalize())
+        }
+        Function::Date => Literal::Date(at.date()),
+        Function::Time => Literal::TimeOfDay(at.time()),
+        _ => return None,
+    })
+}
