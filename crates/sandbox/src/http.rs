@@ -17,7 +17,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
-use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +41,13 @@ pub trait Service: Send + Sync + 'static {
 
     /// The body, a JSON text, of an injected refusal as the service words it.
     fn refusal(&self, refusal: Refusal) -> String;
+
+    /// Answers a request to the control endpoint about a topic of the stand-in's own; nothing for
+    /// topics that all stand-ins share ([`Control`]).
+    fn control(&self, method: &Method, topic: &str, body: &[u8]) -> Option<Response<Bytes>> {
+        let _ = (method, topic, body);
+        None
+    }
 }
 
 /// The scheme and host under which a client reached the stand-in, without a trailing slash: every
@@ -134,8 +141,14 @@ async fn entry(
     let path = parts.uri.path().to_owned();
     if path == "/_sandbox" || path.starts_with("/_sandbox/") {
         let method = parts.method.clone();
-        let answered =
-            on_blocking_thread(move || inner.control.answer(&method, &path, &body)).await;
+        let answered = on_blocking_thread(move || {
+            let topic = path.trim_start_matches("/_sandbox").trim_matches('/');
+            inner
+                .service
+                .control(&method, topic, &body)
+                .unwrap_or_else(|| inner.control.answer(&method, &path, &body))
+        })
+        .await;
         return answered.map_or_else(plain, |response| response.map(Body::from));
     }
     let method = parts.method.to_string();

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod control;
 pub mod counters;
 pub mod faults;
+pub mod finops;
 pub mod http;
 pub mod rows;
 pub mod schema;

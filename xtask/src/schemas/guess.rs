@@ -87,7 +87,11 @@ pub(crate) fn from_name(name: &str) -> Guess {
     if name.ends_with("LineNumber") || name.ends_with("SequenceNumber") || name == "LineNum" {
         return Guess::Int;
     }
-    if name.contains("DateTime") || name.ends_with("UTCTime") {
+    if ["ValidFrom", "ValidTo", "UTCTime"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || name.contains("DateTime")
+    {
         return Guess::DateTime;
     }
     if matches!(
