@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod batch;
-//pub mod csdl;
+pub mod csdl;
 mod error;
 pub mod expr;
 pub mod headers;

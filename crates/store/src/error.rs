@@ -25,6 +25,25 @@ pub enum StoreError {
         /// The newest format that this release knows.
         known: u32,
     },
+    /// The store was written by an older release and is opened for reading only.
+    #[error(
+        "DUET4005: {path} has format {found}, this release reads format {known}; \
+         start `duet run` once, which brings the store up to date"
+    )]
+    TooOld {
+        /// The store.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// The format that this release reads.
+        known: u32,
+    },
+    /// The file is something else.
+    #[error("DUET4006: {path} is not a store of Duet and stays untouched; name another file")]
+    NotAStore {
+        /// The file.
+        path: String,
+    },
     /// The database failed.
     #[error("DUET4003: the store failed to {doing}; nothing of it was stored")]
     Database {
@@ -53,6 +72,8 @@ impl StoreError {
             Self::TooNew { .. } => 4002,
             Self::Database { .. } => 4003,
             Self::Corrupt { .. } => 4004,
+            Self::TooOld { .. } => 4005,
+            Self::NotAStore { .. } => 4006,
         })
     }
 }

@@ -9,7 +9,11 @@ pub mod change;
 pub mod error;
 pub mod pair;
 pub mod settlement;
+pub mod sqlite;
 pub mod store;
+#[cfg(test)]
+mod testing;
 
 pub use error::StoreError;
+pub use sqlite::SqliteStore;
 pub use store::Store;

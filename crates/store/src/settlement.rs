@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is on the other side now, by this many writes (0: the other side agreed already).
+    /// It is on the other side now, by this many writes of this attempt (0: the other side agreed
+    /// already).
     Applied {
         /// Writes that the other system accepted for it.
         writes: u32,
@@ -21,14 +22,16 @@ pub enum Outcome {
     Filtered(String),
     /// It lost a conflict or was dropped by a person; the text says why.
     Discarded(String),
-    /// It waits, visible and retryable. `writes` counts what of it was already written.
+    /// It waits, visible and retryable. `writes` counts what this attempt has written; what an
+    /// earlier attempt wrote was counted then.
     Parked {
         /// Why and for what.
         park: Park,
         /// Writes that the other system accepted for the part that could go.
         writes: u32,
     },
-    /// It goes back to the journal and is due again later: the system asked for patience.
+    /// It goes back to the journal and is due again later: the system asked for patience. What it
+    /// supersedes stays in the journal, too.
     Postponed {
         /// When it is due.
         until: Timestamp,
@@ -107,6 +110,7 @@ pub enum Settled {
     /// It stands.
     Done,
     /// The pair had moved on, or another pair holds the key or record: nothing of this settlement
-    /// was stored and the change is still pending.
+    /// was stored and the change is still pending. The same is said of a change that has ended
+    /// already and is in the journal no more.
     PairMoved,
 }

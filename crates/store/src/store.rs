@@ -21,7 +21,8 @@ pub struct Capture {
     pub cursors: Vec<(String, Option<String>)>,
     /// Notices that the read has looked after.
     pub notices: Vec<i64>,
-    /// Record identifiers that a comparison of key sets has seen, by its name.
+    /// Record identifiers that a comparison of key sets has seen, by its name. The first one begins
+    /// the comparison; an empty one before the first read leaves no gap between the two.
     pub sweep_seen: Option<(String, Vec<RecordId>)>,
 }
 
@@ -129,7 +130,8 @@ pub struct Intent {
 /// Every method is one transaction. `now` comes in because the store has no clock.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Claims the store for this process until it ends, or fails with [`StoreError::InUse`].
+    /// Claims the store for this process until it ends or drops the store, or fails with
+    /// [`StoreError::InUse`]. Claiming again is harmless.
     /// Reading, retrying and resolving need no claim.
     async fn claim(&self) -> Result<(), StoreError>;
 
@@ -155,15 +157,19 @@ pub trait Store: Send + Sync {
 
     /// The oldest pending changes of a map that are due, at most `limit`, at most one for each key:
     /// the first side and record of the key in journal order, and of that record the last change,
-    /// with the earlier ones it supersedes (parked ones of the same record included).
+    /// with the earlier ones it supersedes (parked ones of the same record included). A key with a
+    /// change that is postponed beyond `now` offers nothing. Asking again before anything settled
+    /// answers the same.
     async fn due(&self, map: &str, limit: usize, now: Timestamp)
     -> Result<Vec<Change>, StoreError>;
 
-    /// When the earliest postponed change of a map is due, if none is due now.
+    /// When the first key of a map that waits for postponed changes is due, to be asked after
+    /// [`Store::due`] came back empty. At that time `due` offers it.
     async fn next_due(&self, map: &str) -> Result<Option<Timestamp>, StoreError>;
 
-    /// The newest pending upsert of the other side under each of these keys, if any: what a whole
-    /// read of that side saw, before a pair exists.
+    /// The newest pending upsert that happened on `side` under each of these keys, if any: what a
+    /// whole read of that side saw, before a pair exists. An upsert that a later change of the same
+    /// record overrules does not count. What it supersedes is named as in [`Store::due`].
     async fn pending_upserts(
         &self,
         map: &str,
@@ -172,7 +178,8 @@ pub trait Store: Send + Sync {
     ) -> Result<HashMap<Key, Change>, StoreError>;
 
     /// The keys under which changes of these records are pending or parked, so that a deletion that
-    /// names only the record joins the partition of the record's earlier changes.
+    /// names only the record joins the partition of the record's earlier changes. Where a record has
+    /// changes under several keys, the key of its last change.
     async fn pending_keys(
         &self,
         map: &str,
@@ -180,11 +187,11 @@ pub trait Store: Send + Sync {
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, Key>, StoreError>;
 
-    /// The live or filtered pairs with these keys.
+    /// The pairs with these keys that are not deleted.
     async fn pairs_by_key(&self, map: &str, keys: &[Key])
     -> Result<HashMap<Key, Pair>, StoreError>;
 
-    /// The pairs that hold these records on a side; deleted pairs included only when no other does.
+    /// The pairs that hold these records on a side; the newest deleted pair only when no other does.
     async fn pairs_by_record(
         &self,
         map: &str,
@@ -193,7 +200,8 @@ pub trait Store: Send + Sync {
     ) -> Result<HashMap<RecordId, Pair>, StoreError>;
 
     /// Settles changes in one transaction; a settlement whose pair moved is left out of it.
-    /// Answers in the order of `settlements`.
+    /// Answers in the order of `settlements`. Tokens that any of them provides release the parked
+    /// changes that wait for one, those of the same batch included.
     async fn settle(
         &self,
         settlements: Vec<Settlement>,
@@ -203,12 +211,14 @@ pub trait Store: Send + Sync {
     /// Makes intents durable before their creates are sent.
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError>;
 
-    /// The intents of these changes. An intent goes away when its change settles as anything but
-    /// postponed.
+    /// The intents of these changes; ask for what a change supersedes, too. An intent goes away when
+    /// its change settles as anything but postponed, or ends as coalesced.
     async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError>;
 
-    /// Live pairs of a map whose record on a side a comparison of key sets has not seen, and which
-    /// existed before it began (settled before the logical time `before`).
+    /// Pairs of a map, not deleted, whose record on a side a comparison of key sets has not seen, and
+    /// which were made before it began. A record whose deletion is in the journal already is left
+    /// out: journal what was found and ask again for the next page. A comparison that has not begun
+    /// misses nothing.
     async fn sweep_missing(
         &self,
         sweep: &str,
@@ -220,7 +230,7 @@ pub trait Store: Send + Sync {
     /// Forgets what a comparison of key sets has seen.
     async fn end_sweep(&self, sweep: &str) -> Result<(), StoreError>;
 
-    /// How many live pairs a map has.
+    /// How many pairs of a map are not deleted.
     async fn count_pairs(&self, map: &str) -> Result<u64, StoreError>;
 
     /// Sets the state of a map's operation.
@@ -232,14 +242,15 @@ pub trait Store: Send + Sync {
     /// Parked changes, oldest first.
     async fn parked(&self, filter: &ParkedFilter, limit: usize) -> Result<Vec<Parked>, StoreError>;
 
-    /// Makes parked changes pending again; returns how many.
+    /// Makes parked changes pending again, with their failures counted afresh; returns how many.
     async fn retry(&self, filter: &ParkedFilter, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Conflict records, newest first.
     async fn conflicts(&self, map: Option<&str>, limit: usize)
     -> Result<Vec<Conflict>, StoreError>;
 
-    /// The story of the records whose key, as people read it, contains the text; oldest first.
+    /// The story of the records whose key, as people read it, contains the text (case does not
+    /// count): the last `limit` lines, oldest first.
     async fn activity(&self, key_contains: &str, limit: usize)
     -> Result<Vec<Activity>, StoreError>;
 
@@ -249,7 +260,8 @@ pub trait Store: Send + Sync {
     /// Tokens that parked changes wait for, with how many wait for each.
     async fn awaited(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// Releases every change that waits for any of these tokens.
+    /// Makes every change pending again that waits for any of these tokens, with its failures counted
+    /// afresh; returns how many.
     async fn release(&self, tokens: &[String], now: Timestamp) -> Result<u64, StoreError>;
 
     /// When something was last journaled and last settled, for readiness by progress.

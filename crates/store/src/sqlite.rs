@@ -1,0 +1,429 @@
+//! The store in one `SQLite` file.
+//!
+//! The road: [`SqliteStore`] hands each call as one transaction to a [`worker::Worker`]; the
+//! modules below it are plain functions over a transaction, one subject each. Three connections
+//! share a file: one writes, one reads for the engine, one answers people, so that neither a slow
+//! report nor a flush to disk holds up the rest.
+
+mod columns;
+mod fault;
+mod file;
+mod history;
+mod journal;
+mod migrate;
+mod operation;
+mod pairs;
+mod parking;
+mod settle;
+mod sweep;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use crate::accounting::AuditLine;
+use crate::change::{Change, Parked, ParkedFilter};
+use crate::error::StoreError;
+use crate::pair::Pair;
+use crate::settlement::{Settled, Settlement};
+use crate::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
+use async_trait::async_trait;
+use duet_map::record::{Key, RecordId};
+use duet_map::side::Side;
+use fault::Fault;
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tally::Progress;
+use worker::Worker;
+
+pub use history::STORY_LENGTH;
+
+/// How long a transaction waits for another process before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The store in one `SQLite` file, or in memory.
+///
+/// Dropping it waits for the work that was handed to it and closes the file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// Everything that changes something. In memory, and read-only, everything.
+    writer: Worker,
+    /// What the engine asks for on its road.
+    reader: Option<Worker>,
+    /// What people ask for.
+    reports: Option<Worker>,
+    /// The file; `None` in memory.
+    path: Option<PathBuf>,
+    /// Held once the store is claimed; released after the files are closed.
+    claim: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the store, or creates it for its owner alone, and brings it to this release's format.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = file::prepare(path.as_ref())?;
+        let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        migrate::bring_up(&mut writer, &path)?;
+        prepare_file(&writer).map_err(|error| Fault::from(error).while_doing(OPEN))?;
+        let reader = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let reports = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Ok(Self {
+            writer: Worker::spawn("duet-store-write", writer)?,
+            reader: Some(Worker::spawn("duet-store-read", reader)?),
+            reports: Some(Worker::spawn("duet-store-report", reports)?),
+            path: Some(path),
+            claim: Mutex::default(),
+        })
+    }
+
+    /// Opens a store that exists, for looking only; the methods that change something fail. The
+    /// process that drives the store may be running.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        migrate::check(&connection, path)?;
+        Ok(Self {
+            writer: Worker::spawn("duet-store-report", connection)?,
+            reader: None,
+            reports: None,
+            path: Some(path.to_owned()),
+            claim: Mutex::default(),
+        })
+    }
+
+    /// A store in memory, gone when it is dropped. Its work is done where it is called, so that it
+    /// behaves the same in every run of a simulation.
+    pub fn open_in_memory() -> Result<Self, StoreError> {
+        let opened = || -> Result<Connection, Fault> {
+            let connection = Connection::open_in_memory()?;
+            configure(&connection)?;
+            Ok(connection)
+        };
+        let mut connection = opened().map_err(|fault| fault.while_doing(OPEN))?;
+        migrate::bring_up(&mut connection, Path::new("the store in memory"))?;
+        Ok(Self {
+            writer: Worker::inline(connection),
+            reader: None,
+            reports: None,
+            path: None,
+            claim: Mutex::default(),
+        })
+    }
+
+    fn reader(&self) -> &Worker {
+        self.reader.as_ref().unwrap_or(&self.writer)
+    }
+
+    fn reports(&self) -> &Worker {
+        self.reports.as_ref().unwrap_or(&self.writer)
+    }
+}
+
+const OPEN: &str = "open";
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let opened = || -> rusqlite::Result<Connection> {
+        // Each connection belongs to one thread, so SQLite's own locks are not needed.
+        let connection =
+            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        configure(&connection)?;
+        Ok(connection)
+    };
+    opened().map_err(|error| Fault::from(error).while_doing(OPEN))
+}
+
+/// Settings of a connection.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Keys arrive in no order; most index pages of a large journal should stay at hand.
+    connection.pragma_update(None, "cache_size", -64 * 1024)?;
+    Ok(())
+}
+
+/// Settings of the file. Only after its format was read: they would change a foreign database.
+fn prepare_file(writer: &Connection) -> rusqlite::Result<()> {
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    // After a burst the log shrinks again.
+    writer.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn claim(&self) -> Result<(), StoreError> {
+        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(path)) = (&*claim, &self.path) {
+            *claim = Some(file::lock(path)?);
+        }
+        Ok(())
+    }
+
+    async fn reserve_ticks(&self, count: i64) -> Result<i64, StoreError> {
+        self.writer
+            .write("set logical time aside", move |tx| {
+                operation::reserve_ticks(tx, count)
+            })
+            .await
+    }
+
+    async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        self.reader()
+            .read("read a cursor", move |tx| operation::cursor(tx, &name))
+            .await
+    }
+
+    async fn journal(&self, capture: Capture, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .write("journal changes", move |tx| {
+                journal::capture(tx, &capture, now)
+            })
+            .await
+    }
+
+    async fn add_notices(
+        &self,
+        notices: Vec<(Side, String, Option<RecordId>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write("store notices", move |tx| {
+                operation::add_notices(tx, &notices, now)
+            })
+            .await
+    }
+
+    async fn notices(&self, side: Side, limit: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        self.reader()
+            .read("read notices", move |tx| {
+                operation::notices(tx, side, limit)
+            })
+            .await
+    }
+
+    async fn due(
+        &self,
+        map: &str,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, StoreError> {
+        let map = map.to_owned();
+        self.reader()
+            .read("read the journal", move |tx| {
+                journal::due(tx, &map, limit, now)
+            })
+            .await
+    }
+
+    async fn next_due(&self, map: &str) -> Result<Option<Timestamp>, StoreError> {
+        let map = map.to_owned();
+        self.reader()
+            .read("read the journal", move |tx| journal::next_due(tx, &map))
+            .await
+    }
+
+    async fn pending_upserts(
+        &self,
+        map: &str,
+        side: Side,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Change>, StoreError> {
+        let (map, keys) = (map.to_owned(), keys.to_vec());
+        self.reader()
+            .read("read the journal", move |tx| {
+                journal::pending_upserts(tx, &map, side, &keys)
+            })
+            .await
+    }
+
+    async fn pending_keys(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Key>, StoreError> {
+        let (map, records) = (map.to_owned(), records.to_vec());
+        self.reader()
+            .read("read the journal", move |tx| {
+                journal::pending_keys(tx, &map, side, &records)
+            })
+            .await
+    }
+
+    async fn pairs_by_key(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Pair>, StoreError> {
+        let (map, keys) = (map.to_owned(), keys.to_vec());
+        self.reader()
+            .read("read pairs", move |tx| pairs::by_key(tx, &map, &keys))
+            .await
+    }
+
+    async fn pairs_by_record(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Pair>, StoreError> {
+        let (map, records) = (map.to_owned(), records.to_vec());
+        self.reader()
+            .read("read pairs", move |tx| {
+                pairs::by_record(tx, &map, side, &records)
+            })
+            .await
+    }
+
+    async fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, StoreError> {
+        self.writer
+            .write("settle changes", move |tx| {
+                settle::settle(tx, &settlements, now)
+            })
+            .await
+    }
+
+    async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError> {
+        self.writer
+            .write("store intents", move |tx| settle::add_intents(tx, &intents))
+            .await
+    }
+
+    async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError> {
+        let seqs = seqs.to_vec();
+        self.reader()
+            .read("read intents", move |tx| settle::intents(tx, &seqs))
+            .await
+    }
+
+    async fn sweep_missing(
+        &self,
+        sweep: &str,
+        map: &str,
+        side: Side,
+        limit: usize,
+    ) -> Result<Vec<Pair>, StoreError> {
+        let (sweep, map) = (sweep.to_owned(), map.to_owned());
+        self.reader()
+            .read("compare key sets", move |tx| {
+                sweep::missing(tx, &sweep, &map, side, limit)
+            })
+            .await
+    }
+
+    async fn end_sweep(&self, sweep: &str) -> Result<(), StoreError> {
+        let sweep = sweep.to_owned();
+        self.writer
+            .write("end a comparison of key sets", move |tx| {
+                sweep::end(tx, &sweep)
+            })
+            .await
+    }
+
+    async fn count_pairs(&self, map: &str) -> Result<u64, StoreError> {
+        let map = map.to_owned();
+        self.reports()
+            .read("count pairs", move |tx| {
+                pairs::count(tx, &map).map(columns::count)
+            })
+            .await
+    }
+
+    async fn set_map_status(&self, status: MapStatus) -> Result<(), StoreError> {
+        self.writer
+            .write("set the state of a map", move |tx| {
+                operation::set_map_status(tx, &status)
+            })
+            .await
+    }
+
+    async fn map_statuses(&self) -> Result<Vec<MapStatus>, StoreError> {
+        self.reports()
+            .read("read the states of maps", |tx| operation::map_statuses(tx))
+            .await
+    }
+
+    async fn parked(&self, filter: &ParkedFilter, limit: usize) -> Result<Vec<Parked>, StoreError> {
+        let filter = filter.clone();
+        self.reports()
+            .read("read parked changes", move |tx| {
+                parking::list(tx, &filter, limit)
+            })
+            .await
+    }
+
+    async fn retry(&self, filter: &ParkedFilter, now: Timestamp) -> Result<u64, StoreError> {
+        let filter = filter.clone();
+        self.writer
+            .write("retry parked changes", move |tx| {
+                parking::retry(tx, &filter, now)
+            })
+            .await
+    }
+
+    async fn conflicts(
+        &self,
+        map: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Conflict>, StoreError> {
+        let map = map.map(str::to_owned);
+        self.reports()
+            .read("read conflicts", move |tx| {
+                history::conflicts(tx, map.as_deref(), limit)
+            })
+            .await
+    }
+
+    async fn activity(
+        &self,
+        key_contains: &str,
+        limit: usize,
+    ) -> Result<Vec<Activity>, StoreError> {
+        let text = key_contains.to_owned();
+        self.reports()
+            .read("read the story of a record", move |tx| {
+                history::activity(tx, &text, limit)
+            })
+            .await
+    }
+
+    async fn audit(&self) -> Result<Vec<AuditLine>, StoreError> {
+        self.reports()
+            .read("count the journal", |tx| tally::audit(tx))
+            .await
+    }
+
+    async fn awaited(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.reader()
+            .read("read what changes wait for", |tx| parking::awaited(tx))
+            .await
+    }
+
+    async fn release(&self, tokens: &[String], now: Timestamp) -> Result<u64, StoreError> {
+        let tokens = tokens.to_vec();
+        self.writer
+            .write("release parked changes", move |tx| {
+                parking::release(tx, tokens.iter().map(String::as_str), now)
+            })
+            .await
+    }
+
+    async fn last_progress(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
+        self.reports()
+            .read("read when something last moved", |tx| {
+                Ok((Progress::Journaled.load(tx)?, Progress::Settled.load(tx)?))
+            })
+            .await
+    }
+}

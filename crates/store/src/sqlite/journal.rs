@@ -1,0 +1,262 @@
+//! The journal: what capture puts in and apply takes out, in order.
+
+use super::columns::{
+    Word as _, from_json, from_nanos, optional_text_of, side_of, to_json, to_nanos, version,
+    word_of,
+};
+use super::fault::Fault;
+use super::tally::{Progress, Tally};
+use super::{operation, sweep};
+use crate::change::{Change, ChangeKind, NewChange};
+use crate::store::Capture;
+use duet_map::record::{Key, RecordId};
+use duet_map::side::Side;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use std::collections::{HashMap, HashSet};
+
+/// Journals what a read showed and saves its cursors.
+pub(super) fn capture(tx: &Connection, capture: &Capture, now: Timestamp) -> Result<(), Fault> {
+    let mut tally = Tally::default();
+    for change in &capture.changes {
+        insert(tx, change, now)?;
+        tally.boxes(&change.map, change.side).captured += 1;
+    }
+    tally.store(tx)?;
+    if !capture.changes.is_empty() {
+        Progress::Journaled.store(tx, now)?;
+    }
+    for (name, cursor) in &capture.cursors {
+        operation::save_cursor(tx, name, cursor.as_deref())?;
+    }
+    operation::remove_notices(tx, &capture.notices)?;
+    if let Some((name, records)) = &capture.sweep_seen {
+        sweep::see(tx, name, records)?;
+    }
+    Ok(())
+}
+
+fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fault> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO journal (map, side, key, record, journaled_at, tick, origin, kind, modified,
+                              version_tag, version_ordinal, row)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    let (kind, modified, version, row) = match &change.kind {
+        ChangeKind::Delete => ("delete", None, None, None),
+        ChangeKind::Upsert {
+            row,
+            version,
+            modified,
+        } => (
+            "upsert",
+            modified.map(|at| at.to_string()),
+            version.as_ref(),
+            Some(to_json(row)?),
+        ),
+    };
+    insert.execute(params![
+        change.map,
+        change.side.word(),
+        change.key.0,
+        change.record.0,
+        to_nanos(now),
+        change.tick,
+        change.origin.word(),
+        kind,
+        modified,
+        version.map(|version| &version.tag),
+        version.and_then(|version| version.ordinal),
+        row,
+    ])?;
+    Ok(())
+}
+
+/// The changes of a map that are due now: at most one for each key, in journal order.
+pub(super) fn due(
+    tx: &Connection,
+    map: &str,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<Change>, Fault> {
+    let now = to_nanos(now);
+    let mut changes = Vec::new();
+    let mut met = HashSet::new();
+    let mut walk = tx.prepare_cached(
+        "SELECT key FROM journal
+         WHERE map = ?1 AND state = 'pending' AND until <= ?2 ORDER BY seq",
+    )?;
+    let mut rows = walk.query(params![map, now])?;
+    while changes.len() < limit {
+        let Some(row) = rows.next()? else { break };
+        let key: String = row.get(0)?;
+        if met.contains(&key) {
+            continue;
+        }
+        let partition = Partition::load(tx, map, &key)?;
+        if let Some((seq, supersedes)) = partition.next(now) {
+            changes.push(load(tx, seq, supersedes)?);
+        }
+        met.insert(key);
+    }
+    Ok(changes)
+}
+
+/// When the first key that waits for a postponed change is due.
+pub(super) fn next_due(tx: &Connection, map: &str) -> Result<Option<Timestamp>, Fault> {
+    // A key waits for the last of its postponed changes. An earlier time would be a promise that
+    // `due` does not keep.
+    let nanos: Option<i64> = tx
+        .prepare_cached(
+            "SELECT min(latest) FROM (
+                 SELECT max(until) AS latest FROM journal
+                 WHERE map = ?1 AND until > 0 GROUP BY key)",
+        )?
+        .query_row([map], |row| row.get(0))?;
+    Ok(nanos.map(from_nanos))
+}
+
+/// The newest pending upsert of a side under each of these keys.
+pub(super) fn pending_upserts(
+    tx: &Connection,
+    map: &str,
+    side: Side,
+    keys: &[Key],
+) -> Result<HashMap<Key, Change>, Fault> {
+    let mut found = HashMap::new();
+    for key in keys {
+        let partition = Partition::load(tx, map, &key.0)?;
+        if let Some((seq, supersedes)) = partition.newest_upsert(side) {
+            found.insert(key.clone(), load(tx, seq, supersedes)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The key of the last change of each of these records that stands in the journal.
+pub(super) fn pending_keys(
+    tx: &Connection,
+    map: &str,
+    side: Side,
+    records: &[RecordId],
+) -> Result<HashMap<RecordId, Key>, Fault> {
+    let mut select = tx.prepare_cached(
+        "SELECT key FROM journal WHERE map = ?1 AND side = ?2 AND record = ?3
+         ORDER BY seq DESC LIMIT 1",
+    )?;
+    let mut found = HashMap::new();
+    for record in records {
+        let mut rows = select.query(params![map, side.word(), record.0])?;
+        if let Some(row) = rows.next()? {
+            found.insert(record.clone(), Key(row.get(0)?));
+        }
+    }
+    Ok(found)
+}
+
+/// What stands in the journal under one key of a map, in its order.
+struct Partition(Vec<Entry>);
+
+struct Entry {
+    seq: i64,
+    side: Side,
+    record: String,
+    parked: bool,
+    upsert: bool,
+    until: i64,
+}
+
+impl Partition {
+    fn load(tx: &Connection, map: &str, key: &str) -> Result<Self, Fault> {
+        let mut select = tx.prepare_cached(
+            "SELECT seq, side, record, state = 'parked', kind = 'upsert', until FROM journal
+             WHERE map = ?1 AND key = ?2 ORDER BY seq",
+        )?;
+        let mut rows = select.query([map, key])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(Entry {
+                seq: row.get(0)?,
+                side: side_of(row, 1)?,
+                record: row.get(2)?,
+                parked: row.get(3)?,
+                upsert: row.get(4)?,
+                until: row.get(5)?,
+            });
+        }
+        Ok(Self(entries))
+    }
+
+    /// The change that this key offers now, with the earlier ones of the same record.
+    fn next(&self, now: i64) -> Option<(i64, Vec<i64>)> {
+        let mut pending = self.0.iter().filter(|entry| !entry.parked);
+        let first = pending.next()?;
+        if first.until > now || pending.any(|entry| entry.until > now) {
+            return None;
+        }
+        Some(self.last_of(first))
+    }
+
+    /// The newest upsert of a side that is pending and that no later change of its record overrules.
+    fn newest_upsert(&self, side: Side) -> Option<(i64, Vec<i64>)> {
+        self.0
+            .iter()
+            .rev()
+            .filter(|entry| entry.side == side && entry.upsert && !entry.parked)
+            .map(|entry| (entry.seq, self.last_of(entry)))
+            .find_map(|(seq, last)| (last.0 == seq).then_some(last))
+    }
+
+    /// The last change of this entry's record and all that it supersedes. A row is whole, so the
+    /// last one says all, and applying an earlier one after it could only bring back old values.
+    fn last_of(&self, entry: &Entry) -> (i64, Vec<i64>) {
+        let mut seqs: Vec<i64> = self
+            .0
+            .iter()
+            .filter(|other| other.side == entry.side && other.record == entry.record)
+            .map(|other| other.seq)
+            .collect();
+        let last = seqs.pop().unwrap_or(entry.seq);
+        (last, seqs)
+    }
+}
+
+fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault> {
+    let mut select = tx.prepare_cached(
+        "SELECT map, side, key, record, attempts, journaled_at, tick, origin, modified,
+                version_tag, version_ordinal, row
+         FROM journal WHERE seq = ?1",
+    )?;
+    let mut rows = select.query([seq])?;
+    let Some(row) = rows.next()? else {
+        return Err(rusqlite::Error::QueryReturnedNoRows.into());
+    };
+    let kind = match optional_text_of(row, 11)? {
+        None => ChangeKind::Delete,
+        Some(json) => ChangeKind::Upsert {
+            row: from_json(json, || format!("the row of change {seq}"))?,
+            version: version(row.get(9)?, row.get(10)?),
+            modified: match optional_text_of(row, 8)? {
+                None => None,
+                Some(text) => Some(text.parse().map_err(|source: jiff::Error| {
+                    Fault::unreadable(format!("the time of change {seq}"), source)
+                })?),
+            },
+        },
+    };
+    Ok(Change {
+        seq,
+        change: NewChange {
+            map: row.get(0)?,
+            side: side_of(row, 1)?,
+            key: Key(row.get(2)?),
+            record: RecordId(row.get(3)?),
+            kind,
+            tick: row.get(6)?,
+            origin: word_of(row, 7)?,
+        },
+        journaled_at: from_nanos(row.get(5)?),
+        attempts: row.get(4)?,
+        supersedes,
+    })
+}

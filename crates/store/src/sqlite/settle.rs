@@ -1,0 +1,199 @@
+//! How changes end: pair, journal, counters and story in one transaction.
+
+use super::columns::{Word as _, from_json, from_nanos, side_of, text_of, to_json, to_nanos};
+use super::fault::Fault;
+use super::history::{self, Subject};
+use super::tally::{Progress, Tally};
+use super::{pairs, parking};
+use crate::settlement::{Outcome, Settled, Settlement};
+use crate::store::Intent;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use std::collections::{BTreeSet, HashMap};
+
+/// Settles a batch. One whose pair moved leaves no trace; any other failure undoes the batch.
+pub(super) fn settle(
+    tx: &Connection,
+    settlements: &[Settlement],
+    now: Timestamp,
+) -> Result<Vec<Settled>, Fault> {
+    let mut tally = Tally::default();
+    let mut provided = BTreeSet::new();
+    let mut answers = Vec::with_capacity(settlements.len());
+    for settlement in settlements {
+        let stands = settle_one(tx, settlement, &mut tally, now)?;
+        if stands {
+            provided.extend(settlement.provides.iter().map(String::as_str));
+        }
+        answers.push(if stands {
+            Settled::Done
+        } else {
+            Settled::PairMoved
+        });
+    }
+    // After the whole batch: one of its changes may have been parked for what another provides.
+    parking::release(tx, provided, now)?;
+    tally.store(tx)?;
+    if answers.contains(&Settled::Done) {
+        Progress::Settled.store(tx, now)?;
+    }
+    Ok(answers)
+}
+
+/// Settles one change; `false` means that nothing was written.
+fn settle_one(
+    tx: &Connection,
+    settlement: &Settlement,
+    tally: &mut Tally,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let Some(subject) = Subject::load(tx, settlement.seq)? else {
+        return Ok(false);
+    };
+    // The pair goes first: it is the only step that may refuse, and a refused statement leaves
+    // nothing behind, so a settlement that does not stand needs no savepoint to undo it.
+    if !pairs::write(tx, &subject.map, &settlement.pair)? {
+        return Ok(false);
+    }
+    if let Some(conflict) = &settlement.conflict {
+        history::add_conflict(tx, &subject, conflict, now)?;
+    }
+    if !matches!(settlement.outcome, Outcome::Postponed { .. }) {
+        // What a postponed change supersedes stays, with intents that are not looked up yet.
+        coalesce(tx, &subject, &settlement.supersedes, tally, now)?;
+    }
+    let boxes = tally.boxes(&subject.map, subject.side);
+    let (word, detail) = match &settlement.outcome {
+        Outcome::Applied { writes } => {
+            boxes.applied += 1;
+            boxes.writes += u64::from(*writes);
+            ("applied", settlement.columns.join(", "))
+        }
+        Outcome::Echoed => {
+            boxes.echoed += 1;
+            ("echoed", String::new())
+        }
+        Outcome::Filtered(why) => {
+            boxes.filtered += 1;
+            ("filtered", why.clone())
+        }
+        Outcome::Discarded(why) => {
+            boxes.discarded += 1;
+            ("discarded", why.clone())
+        }
+        Outcome::Parked { park, writes } => {
+            boxes.writes += u64::from(*writes);
+            parking::park(tx, subject.seq, park, now)?;
+            tx.prepare_cached("DELETE FROM intents WHERE seq = ?1")?
+                .execute([subject.seq])?;
+            ("parked", format!("{}: {}", park.code, park.message))
+        }
+        Outcome::Postponed { until, code } => {
+            postpone(tx, subject.seq, *until)?;
+            ("postponed", format!("{code}, until {until}"))
+        }
+    };
+    if !matches!(
+        settlement.outcome,
+        Outcome::Parked { .. } | Outcome::Postponed { .. }
+    ) {
+        remove(tx, subject.seq)?;
+    }
+    history::tell(tx, &subject, word, &detail, now)?;
+    Ok(true)
+}
+
+/// Ends the changes that a later one made superfluous. Those that are gone already were counted
+/// when they went, and those of another record are not superfluous whatever the caller says.
+fn coalesce(
+    tx: &Connection,
+    by: &Subject,
+    seqs: &[i64],
+    tally: &mut Tally,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let mut ended = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        let Some(earlier) = Subject::load(tx, *seq)? else {
+            continue;
+        };
+        if earlier.seq < by.seq
+            && earlier.map == by.map
+            && earlier.side == by.side
+            && earlier.key == by.key
+            && earlier.record == by.record
+        {
+            remove(tx, earlier.seq)?;
+            ended.push(earlier);
+        }
+    }
+    tally.boxes(&by.map, by.side).coalesced += ended.len() as u64;
+    let told = ended.len().saturating_sub(history::STORY_LENGTH);
+    for earlier in &ended[told..] {
+        history::tell(
+            tx,
+            earlier,
+            "coalesced",
+            &format!("into change {}", by.seq),
+            now,
+        )?;
+    }
+    Ok(())
+}
+
+/// Takes a change out of the journal, with its parking and its intent.
+fn remove(tx: &Connection, seq: i64) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM journal WHERE seq = ?1")?
+        .execute([seq])?;
+    Ok(())
+}
+
+fn postpone(tx: &Connection, seq: i64, until: Timestamp) -> Result<(), Fault> {
+    parking::unpark(tx, seq)?;
+    tx.prepare_cached(
+        "UPDATE journal SET state = 'pending', until = ?2, attempts = attempts + 1 WHERE seq = ?1",
+    )?
+    // Times before 1970 are due like everything else; 0 stands for "at once".
+    .execute(params![seq, to_nanos(until).max(0)])?;
+    Ok(())
+}
+
+/// Makes intents durable; a second intent of the same change takes the place of the first.
+pub(super) fn add_intents(tx: &Connection, intents: &[Intent]) -> Result<(), Fault> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO intents (seq, map, to_side, row, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (seq) DO UPDATE SET map = excluded.map, to_side = excluded.to_side,
+                                         row = excluded.row, at = excluded.at",
+    )?;
+    for intent in intents {
+        insert.execute(params![
+            intent.seq,
+            intent.map,
+            intent.to.word(),
+            to_json(&intent.row)?,
+            to_nanos(intent.at),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The intents of these changes.
+pub(super) fn intents(tx: &Connection, seqs: &[i64]) -> Result<HashMap<i64, Intent>, Fault> {
+    let mut select =
+        tx.prepare_cached("SELECT map, to_side, row, at FROM intents WHERE seq = ?1")?;
+    let mut found = HashMap::new();
+    for &seq in seqs {
+        let mut rows = select.query([seq])?;
+        if let Some(row) = rows.next()? {
+            let intent = Intent {
+                seq,
+                map: row.get(0)?,
+                to: side_of(row, 1)?,
+                row: from_json(text_of(row, 2)?, || format!("the intent of change {seq}"))?,
+                at: from_nanos(row.get(3)?),
+            };
+            found.insert(seq, intent);
+        }
+    }
+    Ok(found)
+}
