@@ -7,6 +7,7 @@
 pub mod accounting;
 pub mod change;
 pub mod error;
+pub mod health;
 pub mod pair;
 pub mod settlement;
 pub mod sqlite;

@@ -19,11 +19,13 @@ mod sweep;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod worker;
 
 use crate::accounting::AuditLine;
 use crate::change::{Change, Parked, ParkedFilter};
 use crate::error::StoreError;
+use crate::health::Health;
 use crate::pair::Pair;
 use crate::settlement::{Settled, Settlement};
 use crate::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
@@ -113,6 +115,31 @@ impl SqliteStore {
             path: None,
             claim: Mutex::default(),
         })
+    }
+
+    /// Writes a complete copy for its owner alone to a path where nothing stands yet, while work goes
+    /// on. The copy is a store as good as this one.
+    pub async fn backup(&self, target: impl Into<PathBuf>) -> Result<(), StoreError> {
+        const DOING: &str = "write a backup";
+        let target = target.into();
+        let copied = self
+            .reports()
+            .run(DOING, move |connection| {
+                Ok(upkeep::back_up(connection, &target))
+            })
+            .await?;
+        copied.map_err(|source| StoreError::Database {
+            doing: DOING,
+            source,
+        })
+    }
+
+    /// Gives the space of what has ended back to the file system. Needs as much free space as the
+    /// store is large, and holds up writing meanwhile.
+    pub async fn vacuum(&self) -> Result<(), StoreError> {
+        self.writer
+            .run("give space back", |connection| upkeep::vacuum(connection))
+            .await
     }
 
     fn reader(&self) -> &Worker {
@@ -423,6 +450,15 @@ impl Store for SqliteStore {
         self.reports()
             .read("read when something last moved", |tx| {
                 Ok((Progress::Journaled.load(tx)?, Progress::Settled.load(tx)?))
+            })
+            .await
+    }
+
+    async fn health(&self) -> Result<Health, StoreError> {
+        let log = self.path.as_deref().map(|path| file::beside(path, "-wal"));
+        self.reports()
+            .read("read its figures", move |tx| {
+                upkeep::health(tx, log.as_deref())
             })
             .await
     }

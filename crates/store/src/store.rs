@@ -3,6 +3,7 @@
 use crate::accounting::AuditLine;
 use crate::change::{Change, NewChange, Parked, ParkedFilter};
 use crate::error::StoreError;
+use crate::health::Health;
 use crate::pair::Pair;
 use crate::settlement::{FieldConflict, Settled, Settlement};
 use async_trait::async_trait;
@@ -266,4 +267,7 @@ pub trait Store: Send + Sync {
 
     /// When something was last journaled and last settled, for readiness by progress.
     async fn last_progress(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError>;
+
+    /// The store's size, and how far apply lags behind capture.
+    async fn health(&self) -> Result<Health, StoreError>;
 }

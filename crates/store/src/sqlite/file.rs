@@ -27,6 +27,11 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
     path.canonicalize().map_err(failed)
 }
 
+/// Creates an empty file for its owner alone, which must not exist yet.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
+    private_file().create_new(true).open(path)
+}
+
 /// Takes the lock next to the store; it is held until the file is dropped or the process ends.
 pub(super) fn lock(store: &Path) -> Result<File, StoreError> {
     let failed = |source: io::Error| StoreError::Database {

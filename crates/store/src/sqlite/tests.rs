@@ -2,6 +2,7 @@
 
 mod due;
 mod files;
+mod model;
 mod people;
 mod settling;
 mod work;
