@@ -32,7 +32,6 @@ use crate::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, Stored
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
-use fault::Fault;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::HashMap;
@@ -71,7 +70,8 @@ impl SqliteStore {
         let path = file::prepare(path.as_ref())?;
         let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::bring_up(&mut writer, &path)?;
-        prepare_file(&writer).map_err(|error| Fault::from(error).while_doing(OPEN))?;
+        file::keep_private(&path);
+        prepare_file(&writer).map_err(|error| migrate::failed(error, &path))?;
         let reader = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let reports = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Ok(Self {
@@ -101,13 +101,11 @@ impl SqliteStore {
     /// A store in memory, gone when it is dropped. Its work is done where it is called, so that it
     /// behaves the same in every run of a simulation.
     pub fn open_in_memory() -> Result<Self, StoreError> {
-        let opened = || -> Result<Connection, Fault> {
-            let connection = Connection::open_in_memory()?;
-            configure(&connection)?;
-            Ok(connection)
-        };
-        let mut connection = opened().map_err(|fault| fault.while_doing(OPEN))?;
-        migrate::bring_up(&mut connection, Path::new("the store in memory"))?;
+        let name = Path::new("the store in memory");
+        let mut connection =
+            Connection::open_in_memory().map_err(|error| migrate::failed(error, name))?;
+        configure(&connection).map_err(|error| migrate::failed(error, name))?;
+        migrate::bring_up(&mut connection, name)?;
         Ok(Self {
             writer: Worker::inline(connection),
             reader: None,
@@ -151,8 +149,6 @@ impl SqliteStore {
     }
 }
 
-const OPEN: &str = "open";
-
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let opened = || -> rusqlite::Result<Connection> {
         // Each connection belongs to one thread, so SQLite's own locks are not needed.
@@ -161,7 +157,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
         configure(&connection)?;
         Ok(connection)
     };
-    opened().map_err(|error| Fault::from(error).while_doing(OPEN))
+    opened().map_err(|error| migrate::failed(error, path))
 }
 
 /// Settings of a connection.

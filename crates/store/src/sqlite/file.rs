@@ -20,10 +20,6 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
         private_folders().create(folder).map_err(failed)?;
     }
     private_file().create(true).open(path).map_err(failed)?;
-    // A store that was copied here by other means may be open to others.
-    if let Err(error) = keep_private(path) {
-        tracing::warn!(path = %path.display(), %error, "cannot make the store private to its owner");
-    }
     path.canonicalize().map_err(failed)
 }
 
@@ -74,8 +70,15 @@ fn private_folders() -> DirBuilder {
     builder
 }
 
+/// Closes a store to others that was copied here by other means and is open to them.
+pub(super) fn keep_private(path: &Path) {
+    if let Err(error) = close_to_others(path) {
+        tracing::warn!(path = %path.display(), %error, "cannot make the store private to its owner");
+    }
+}
+
 #[cfg(unix)]
-fn keep_private(path: &Path) -> io::Result<()> {
+fn close_to_others(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let others = std::fs::metadata(path)?.permissions().mode() & 0o077;
     if others == 0 {
@@ -85,6 +88,6 @@ fn keep_private(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn keep_private(_: &Path) -> io::Result<()> {
+fn close_to_others(_: &Path) -> io::Result<()> {
     Ok(())
 }

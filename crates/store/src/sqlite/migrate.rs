@@ -86,11 +86,12 @@ fn format_of(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     })
 }
 
-fn failed(error: rusqlite::Error, path: &Path) -> StoreError {
+/// What to say of a file that does not open as a store.
+pub(super) fn failed(error: rusqlite::Error, path: &Path) -> StoreError {
     if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
         return StoreError::NotAStore {
             path: path.display().to_string(),
         };
     }
-    Fault::from(error).while_doing("read or set up its format")
+    Fault::from(error).while_doing("open")
 }

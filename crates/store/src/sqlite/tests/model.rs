@@ -210,24 +210,20 @@ impl Model {
             }
             Outcome::Postponed { until, .. } => Some((None, until.as_second() - at(0).as_second())),
         };
-        match kept {
-            Some((parked, until)) => {
-                let attempts = open.attempts + 1;
-                let open = Open {
-                    parked,
-                    until,
-                    attempts,
-                    ..open
-                };
-                self.open.insert(settlement.seq, open);
-            }
-            None => {
-                self.open.remove(&settlement.seq);
-                let change = open.change;
-                let record = (change.key, change.side, change.record.0);
-                let before = self.ended.insert(record, settlement.seq);
-                assert!(before < Some(settlement.seq), "an older change ended later");
-            }
+        if let Some((parked, until)) = kept {
+            let open = Open {
+                parked,
+                until,
+                attempts: open.attempts + 1,
+                ..open
+            };
+            self.open.insert(settlement.seq, open);
+        } else {
+            self.open.remove(&settlement.seq);
+            let change = open.change;
+            let record = (change.key, change.side, change.record.0);
+            let before = self.ended.insert(record, settlement.seq);
+            assert!(before < Some(settlement.seq), "an older change ended later");
         }
         Settled::Done
     }
