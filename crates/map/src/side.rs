@@ -54,7 +54,7 @@ impl std::str::FromStr for Side {
 }
 
 /// One value for each side.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerSide<T> {
     /// What belongs to the left side.
     pub left: T,

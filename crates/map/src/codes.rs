@@ -1,0 +1,93 @@
+//! The stable codes of everything this crate finds, each with its meaning.
+//!
+//! Codes from 1000 concern map files and schemas and are found before anything runs; codes from
+//! 2000 concern one row.
+
+use crate::diagnostic::Code;
+
+/// The file is no YAML.
+pub const NOT_YAML: Code = Code(1001);
+/// A key that map files do not have.
+pub const UNKNOWN_KEY: Code = Code(1002);
+/// A key that every map file needs.
+pub const MISSING_KEY: Code = Code(1003);
+/// A text where a list belongs, and the like.
+pub const WRONG_SHAPE: Code = Code(1004);
+/// A word out of a fixed list is none of them.
+pub const UNKNOWN_WORD: Code = Code(1005);
+/// A field line or key line that cannot be read.
+pub const BAD_NOTATION: Code = Code(1006);
+/// The same key twice in one mapping.
+pub const REPEATED_KEY: Code = Code(1007);
+
+/// The table does not exist.
+pub const UNKNOWN_TABLE: Code = Code(1010);
+/// The column does not exist.
+pub const UNKNOWN_COLUMN: Code = Code(1011);
+/// A lookup path that leads nowhere.
+pub const BAD_PATH: Code = Code(1012);
+/// The types of two columns do not go together.
+pub const TYPE_CLASH: Code = Code(1013);
+/// A value map leaves out values that the column can hold.
+pub const VALUES_NOT_COVERED: Code = Code(1014);
+/// A value map that travels both ways has several names for one value.
+pub const VALUES_NOT_INVERTIBLE: Code = Code(1015);
+/// A value in the map is no member of the enumeration or option set.
+pub const UNKNOWN_MEMBER: Code = Code(1016);
+/// A default or constant that its column cannot hold.
+pub const BAD_DEFAULT: Code = Code(1017);
+
+/// A key column is not mapped.
+pub const KEY_NOT_MAPPED: Code = Code(1020);
+/// A key column does not travel the way the map's rows travel.
+pub const KEY_ONE_WAY: Code = Code(1021);
+/// The system does not keep the key unique.
+pub const KEY_NOT_UNIQUE: Code = Code(1022);
+/// One side keeps rows by company and the other, or the map, does not.
+pub const COMPANY_CLASH: Code = Code(1023);
+/// The company column is mapped like a field.
+pub const COMPANY_MAPPED: Code = Code(1024);
+
+/// A column that a create must carry gets no value.
+pub const MANDATORY_UNMAPPED: Code = Code(1030);
+/// The target column cannot be written.
+pub const READ_ONLY_TARGET: Code = Code(1031);
+/// Two fields write the same column.
+pub const DUPLICATE_TARGET: Code = Code(1032);
+/// Two lookups write the same column; their values must agree in every row.
+pub const SHARED_TARGET: Code = Code(1033);
+
+/// A filter that cannot be read.
+pub const FILTER_SYNTAX: Code = Code(1040);
+/// A filter names a column that does not exist.
+pub const FILTER_COLUMN: Code = Code(1041);
+/// A filter compares a column with something it can never hold.
+pub const FILTER_VALUE: Code = Code(1042);
+
+/// The target is shorter than the source.
+pub const LENGTH_MISMATCH: Code = Code(1050);
+/// The target keeps fewer decimals than the source.
+pub const SCALE_MISMATCH: Code = Code(1051);
+
+/// A value has no counterpart in the value map.
+pub const VALUE_UNMAPPED: Code = Code(2001);
+/// A text is longer than its column.
+pub const TOO_LONG: Code = Code(2002);
+/// A number or date is outside its column's bounds.
+pub const OUT_OF_RANGE: Code = Code(2003);
+/// A number is no option of its option set, or a symbol no member of its enumeration.
+pub const NO_SUCH_OPTION: Code = Code(2004);
+/// A value cannot become what the target column holds.
+pub const NOT_CONVERTIBLE: Code = Code(2005);
+/// A required column would be empty.
+pub const REQUIRED_EMPTY: Code = Code(2006);
+/// Several records answer to the same lookup.
+pub const LOOKUP_AMBIGUOUS: Code = Code(2007);
+/// The referenced record has nothing where the map reads.
+pub const REFERENCED_EMPTY: Code = Code(2008);
+/// The column cannot be written, or no longer once the record exists.
+pub const NOT_WRITABLE: Code = Code(2009);
+/// Two fields that write one column disagree.
+pub const TARGETS_DISAGREE: Code = Code(2010);
+/// The row carries a column that the table does not have.
+pub const NO_SUCH_COLUMN: Code = Code(2011);

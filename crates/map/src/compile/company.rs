@@ -1,0 +1,124 @@
+//! Finds where each side keeps the company of a row.
+
+use super::Compiler;
+use crate::codes;
+use crate::compiled::CompanyColumn;
+use crate::file::{Company, Mark};
+use crate::schema::{ColumnType, TableSchema};
+use crate::side::{PerSide, Side};
+
+/// The column of `cdm_companies` that holds the company's code.
+const COMPANY_CODE: &str = "cdm_companycode";
+
+impl Compiler<'_> {
+    /// `Some(None)` for a shared map, `None` if the sides do not go together (reported).
+    #[expect(
+        clippy::option_option,
+        reason = "outside: whether it compiles; inside: whether there is a company"
+    )]
+    pub(super) fn company(&mut self) -> Option<Option<PerSide<CompanyColumn>>> {
+        let at = &self.file.company.at;
+        let striped = PerSide::from_fn(|side| self.schemas[side].company.clone());
+        let facts = Side::BOTH.map(|side| match &striped[side] {
+            Some(column) => format!(
+                "{} keeps rows by company, in `{column}`",
+                self.schemas[side].name
+            ),
+            None => format!(
+                "{} keeps rows that all companies share",
+                self.schemas[side].name
+            ),
+        });
+        self.refuse_mapped(&striped);
+        match (self.file.company.value, &striped.left, &striped.right) {
+            (Company::Shared, None, None) => Some(None),
+            (Company::PerCompany, Some(left), Some(right)) => {
+                let (left, right) = (left.clone(), right.clone());
+                let left = self.company_column(Side::Left, &left, at);
+                let right = self.company_column(Side::Right, &right, at);
+                Some(Some(PerSide {
+                    left: left?,
+                    right: right?,
+                }))
+            }
+            (company, left, right) => {
+                let fix = match (company, left, right) {
+                    (Company::Shared, Some(_), Some(_)) => "write `company: per-company`",
+                    (Company::PerCompany, None, None) => "write `company: shared`",
+                    _ => "map the table to one that keeps its rows the same way",
+                };
+                self.error(
+                    codes::COMPANY_CLASH,
+                    at,
+                    format!("the map is {}, but its tables are not", company.as_str()),
+                    facts.to_vec(),
+                    Some(fix.to_owned()),
+                );
+                None
+            }
+        }
+    }
+
+    fn company_column(&mut self, side: Side, name: &str, at: &Mark) -> Option<CompanyColumn> {
+        let slot = self.column(side, name, at)?;
+        let ColumnType::Lookup { targets } = self.slots[side][slot].ty.clone() else {
+            self.slots[side][slot].rule.fold = true;
+            return Some(CompanyColumn::Text(slot));
+        };
+        let table = targets
+            .iter()
+            .find_map(|target| self.sources[side].table(&target.table));
+        match table.and_then(|table| Some((table.name.clone(), code_column(table)?))) {
+            Some((table, path)) => Some(CompanyColumn::Lookup { slot, table, path }),
+            None => {
+                self.error(
+                    codes::COMPANY_CLASH,
+                    at,
+                    format!("the table behind the company lookup `{name}` has no column with the company's code"),
+                    vec![format!("looked for `{COMPANY_CODE}`, or an alternate key of one text column")],
+                    Some("give the company table an alternate key on its code".to_owned()),
+                );
+                None
+            }
+        }
+    }
+
+    /// The company is part of every key by itself; mapped like a field it would be written twice.
+    fn refuse_mapped(&mut self, striped: &PerSide<Option<String>>) {
+        for field in &self.file.fields {
+            let ends = PerSide {
+                left: &field.left,
+                right: &field.right,
+            };
+            for side in Side::BOTH {
+                let (Some(end), Some(company)) = (ends[side], &striped[side]) else {
+                    continue;
+                };
+                let column = end.value.split('.').next().unwrap_or("");
+                if column.eq_ignore_ascii_case(company) {
+                    self.error(
+                        codes::COMPANY_MAPPED,
+                        &end.at,
+                        format!("`{column}` holds the company, which travels by itself"),
+                        Vec::new(),
+                        Some("remove the line".to_owned()),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn code_column(table: &TableSchema) -> Option<String> {
+    if let Some(column) = table.column(COMPANY_CODE) {
+        return Some(column.name.clone());
+    }
+    let mut keys = table.alternate_keys.iter().chain([&table.primary_key]);
+    keys.find_map(|key| match key.as_slice() {
+        [name] => {
+            let column = table.column(name)?;
+            matches!(column.ty, ColumnType::Text { .. }).then(|| column.name.clone())
+        }
+        _ => None,
+    })
+}

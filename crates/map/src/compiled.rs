@@ -1,0 +1,322 @@
+//! A map bound to the schemas of both sides: what the engine asks it.
+//!
+//! [`CompiledMap`] is made by [`crate::compile`] and does not change. What happens to a row has a
+//! module each: [`crate::key`], [`crate::image`], [`crate::translate`], [`crate::merge`],
+//! [`crate::check`].
+
+use crate::canonical::Rule;
+use crate::field_set::FieldSet;
+use crate::file::{Company, Deletes, MapFile};
+use crate::filter::Predicate;
+use crate::schema::{ColumnType, TableSchema};
+use crate::side::{PerSide, Side};
+use crate::value::{Row, Value};
+use crate::values::ValueMap;
+
+/// A table map ready to run.
+#[derive(Debug, Clone)]
+pub struct CompiledMap {
+    pub(crate) file: MapFile,
+    pub(crate) schemas: PerSide<TableSchema>,
+    /// The columns that the map touches, each once a side.
+    pub(crate) slots: PerSide<Vec<Slot>>,
+    /// Names of all columns to read: slots first, then what only the filter reads.
+    pub(crate) columns: PerSide<Vec<String>>,
+    pub(crate) units: Vec<Unit>,
+    pub(crate) company: Option<PerSide<CompanyColumn>>,
+    pub(crate) key: Vec<KeyColumn>,
+    pub(crate) filters: PerSide<Option<Predicate>>,
+    pub(crate) flows: PerSide<bool>,
+    /// Whether two fields write one column of this side.
+    pub(crate) shared_targets: PerSide<bool>,
+}
+
+/// A column that the map touches.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    pub(crate) ty: ColumnType,
+    pub(crate) rule: Rule,
+    pub(crate) required: bool,
+    /// Whether values of this column travel to the other side.
+    pub(crate) flows_out: bool,
+}
+
+/// What travels as one.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    /// The field line, or the lines of a lookup, for messages.
+    pub(crate) name: String,
+    /// Whether it travels from this side.
+    pub(crate) flows: PerSide<bool>,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// A value for new records of side `to`.
+    Constant { to: Side, slot: usize, value: Value },
+    /// A column and its counterpart.
+    Direct(Direct),
+    /// A lookup column and the columns of the other side that name its record.
+    Lookup(Lookup),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Direct {
+    pub(crate) slots: PerSide<usize>,
+    pub(crate) transform: Transform,
+    /// Digits after the point that both sides hold.
+    pub(crate) scale: Option<u32>,
+}
+
+/// What happens to a value on its way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Transform {
+    pub(crate) values: Option<ValueMap>,
+    /// What an empty source becomes, by target side.
+    pub(crate) default: PerSide<Option<Value>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Lookup {
+    /// The side of the lookup column.
+    pub(crate) side: Side,
+    pub(crate) slot: usize,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+/// One column that helps to name a lookup's record.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// The column on the side without the lookup.
+    pub(crate) plain: usize,
+    pub(crate) flows: PerSide<bool>,
+    /// Where the value stands behind the lookup, by referenced table.
+    pub(crate) ends: Vec<PathEnd>,
+    /// Whether the referenced record itself holds it, not one further on.
+    pub(crate) direct: bool,
+    pub(crate) transform: Transform,
+}
+
+/// The end of a path in one referenced table.
+#[derive(Debug, Clone)]
+pub(crate) struct PathEnd {
+    pub(crate) table: String,
+    pub(crate) path: String,
+    pub(crate) ty: ColumnType,
+}
+
+/// One table in which a lookup's record can be found.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub(crate) table: String,
+    /// Whether its rows belong to companies.
+    pub(crate) striped: bool,
+    /// Indices into the lookup's parts and into each part's ends.
+    pub(crate) equal: Vec<(usize, usize)>,
+}
+
+/// Where a row's company stands.
+#[derive(Debug, Clone)]
+pub(crate) enum CompanyColumn {
+    /// As text in this column.
+    Text(usize),
+    /// Behind this lookup, in this table's column.
+    Lookup {
+        slot: usize,
+        table: String,
+        path: String,
+    },
+}
+
+impl CompanyColumn {
+    pub(crate) const fn slot(&self) -> usize {
+        match self {
+            Self::Text(slot) | Self::Lookup { slot, .. } => *slot,
+        }
+    }
+}
+
+/// One part of the integration key.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyColumn {
+    pub(crate) at: PerSide<KeyAt>,
+    pub(crate) values: Option<ValueMap>,
+    pub(crate) required: bool,
+}
+
+/// Where a key part stands on one side.
+#[derive(Debug, Clone)]
+pub(crate) enum KeyAt {
+    Column(usize),
+    Path { slot: usize, ends: Vec<PathEnd> },
+}
+
+impl KeyAt {
+    pub(crate) const fn slot(&self) -> usize {
+        match self {
+            Self::Column(slot) | Self::Path { slot, .. } => *slot,
+        }
+    }
+}
+
+/// One lookup of a map: which tables it leans on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupUse {
+    /// The side of the lookup column and of the tables.
+    pub side: Side,
+    /// The tables it can point at, as maps name them.
+    pub tables: Vec<String>,
+    /// The paths behind the lookup that are read or searched.
+    pub paths: Vec<String>,
+    /// Whether a record cannot exist without it.
+    pub required: bool,
+    /// The lookup column.
+    pub column: String,
+}
+
+impl CompiledMap {
+    /// The map's name.
+    pub fn id(&self) -> &str {
+        &self.file.map.value
+    }
+
+    /// The map's version.
+    pub fn version(&self) -> &str {
+        &self.file.version.value
+    }
+
+    /// The file it was compiled from.
+    pub const fn file(&self) -> &MapFile {
+        &self.file
+    }
+
+    /// The name of a side's table.
+    pub fn table(&self, side: Side) -> &str {
+        &self.schemas[side].name
+    }
+
+    /// The schema of a side's table.
+    pub fn schema(&self, side: Side) -> &TableSchema {
+        &self.schemas[side]
+    }
+
+    /// The side that wins an initial sync and a conflict over one field.
+    pub const fn master(&self) -> Side {
+        self.file.master
+    }
+
+    /// What a deletion on one side does to the other.
+    pub const fn deletes(&self) -> Deletes {
+        self.file.deletes
+    }
+
+    /// Whether rows belong to companies.
+    pub fn is_per_company(&self) -> bool {
+        self.file.company.value == Company::PerCompany
+    }
+
+    /// The side whose system may choose the key of a new record.
+    pub const fn allocates(&self) -> Option<Side> {
+        self.file.allocates
+    }
+
+    /// The columns that must be read on a side: mapped, key, company and filter columns.
+    pub fn columns(&self, side: Side) -> &[String] {
+        &self.columns[side]
+    }
+
+    /// Whether anything travels from a side. A side that only takes sends nothing, so its changes
+    /// need no capture.
+    pub fn flows(&self, from: Side) -> bool {
+        self.flows[from]
+    }
+
+    /// Whether the row satisfies its side's filter.
+    pub fn passes(&self, side: Side, row: &Row) -> bool {
+        self.filters[side]
+            .as_ref()
+            .is_none_or(|filter| filter.holds(row))
+    }
+
+    /// Every field that travels from a side, constants for new records left out.
+    pub fn all_fields(&self, from: Side) -> FieldSet {
+        let flows = |(index, unit): (usize, &Unit)| unit.flows[from].then_some(index);
+        self.units.iter().enumerate().filter_map(flows).collect()
+    }
+
+    /// What a field is called in messages: its line in the map file.
+    pub fn field_name(&self, field: usize) -> &str {
+        match self.units.get(field) {
+            Some(unit) => &unit.name,
+            None => "company",
+        }
+    }
+
+    /// The names of several fields.
+    pub fn field_names(&self, fields: &FieldSet) -> Vec<&str> {
+        fields.iter().map(|field| self.field_name(field)).collect()
+    }
+
+    /// The lookups that the map leans on, its company lookup included.
+    pub fn lookups(&self) -> Vec<LookupUse> {
+        let mut uses: Vec<LookupUse> = Vec::new();
+        for side in Side::BOTH {
+            if let Some(CompanyColumn::Lookup { slot, table, path }) =
+                self.company.as_ref().map(|c| &c[side])
+            {
+                uses.push(LookupUse {
+                    side,
+                    tables: vec![table.clone()],
+                    paths: vec![path.clone()],
+                    required: true,
+                    column: self.slots[side][*slot].name.clone(),
+                });
+            }
+        }
+        for unit in &self.units {
+            let Kind::Lookup(lookup) = &unit.kind else {
+                continue;
+            };
+            let slot = &self.slots[lookup.side][lookup.slot];
+            let mut tables: Vec<String> = Vec::new();
+            let mut paths: Vec<String> = Vec::new();
+            for end in lookup.parts.iter().flat_map(|part| &part.ends) {
+                if !tables.contains(&end.table) {
+                    tables.push(end.table.clone());
+                }
+                if !paths.contains(&end.path) {
+                    paths.push(end.path.clone());
+                }
+            }
+            let in_key = self
+                .key
+                .iter()
+                .any(|part| part.at[lookup.side].slot() == lookup.slot);
+            uses.push(LookupUse {
+                side: lookup.side,
+                tables,
+                paths,
+                required: slot.required || in_key,
+                column: slot.name.clone(),
+            });
+        }
+        uses
+    }
+
+    /// The key on one side as map paths, the company left out: what another map's lookup must ask
+    /// for if this map's pairs are to answer it.
+    pub fn key_paths(&self, side: Side) -> Vec<String> {
+        let path = |part: &KeyColumn| match &part.at[side] {
+            KeyAt::Column(slot) => self.slots[side][*slot].name.clone(),
+            KeyAt::Path { slot, ends } => {
+                let column = &self.slots[side][*slot].name;
+                let end = ends.first().map_or("", |end| end.path.as_str());
+                format!("{column}.{end}")
+            }
+        };
+        self.key.iter().map(path).collect()
+    }
+}

@@ -1,0 +1,379 @@
+//! The short form of a field: `LEFT >< right.path default VALUE`.
+//!
+//! An operand is a column, a lookup path, a quoted constant or `none`; the arrow in the middle is
+//! one of Microsoft's six. A quote inside a quoted constant is doubled.
+
+use super::Field;
+use crate::side::Side;
+
+/// Which way a field travels; the two-letter arrows carry a transform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// `=`: both ways as it is.
+    Both,
+    /// `>`: left to right as it is.
+    ToRight,
+    /// `<`: right to left as it is.
+    ToLeft,
+    /// `><`: both ways, transformed.
+    BothTransformed,
+    /// `>>`: left to right, transformed or a default.
+    ToRightTransformed,
+    /// `<<`: right to left, transformed or a default.
+    ToLeftTransformed,
+}
+
+impl Direction {
+    /// Every direction.
+    pub const ALL: [Self; 6] = [
+        Self::Both,
+        Self::ToRight,
+        Self::ToLeft,
+        Self::BothTransformed,
+        Self::ToRightTransformed,
+        Self::ToLeftTransformed,
+    ];
+
+    /// The arrow in map files.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Both => "=",
+            Self::ToRight => ">",
+            Self::ToLeft => "<",
+            Self::BothTransformed => "><",
+            Self::ToRightTransformed => ">>",
+            Self::ToLeftTransformed => "<<",
+        }
+    }
+
+    /// The direction with this arrow.
+    pub fn from_symbol(symbol: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.symbol() == symbol)
+    }
+
+    /// Whether values leave `side` this way.
+    pub const fn flows_from(self, side: Side) -> bool {
+        match self {
+            Self::Both | Self::BothTransformed => true,
+            Self::ToRight | Self::ToRightTransformed => matches!(side, Side::Left),
+            Self::ToLeft | Self::ToLeftTransformed => matches!(side, Side::Right),
+        }
+    }
+
+    /// Whether the arrow promises a value map or a default.
+    pub const fn is_transformed(self) -> bool {
+        matches!(
+            self,
+            Self::BothTransformed | Self::ToRightTransformed | Self::ToLeftTransformed
+        )
+    }
+
+    /// The plain arrow that travels the same way, or the transformed one of a plain arrow.
+    #[must_use]
+    pub const fn counterpart(self) -> Self {
+        match self {
+            Self::Both => Self::BothTransformed,
+            Self::ToRight => Self::ToRightTransformed,
+            Self::ToLeft => Self::ToLeftTransformed,
+            Self::BothTransformed => Self::Both,
+            Self::ToRightTransformed => Self::ToRight,
+            Self::ToLeftTransformed => Self::ToLeft,
+        }
+    }
+}
+
+/// What stands on one side of the arrow.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Operand {
+    Path(String),
+    Constant(String),
+    None,
+}
+
+/// A line that was read: operands and default with the place of each, in characters.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) left: (Operand, Part),
+    pub(super) direction: Direction,
+    pub(super) arrow: Part,
+    pub(super) right: (Operand, Part),
+    pub(super) default: Option<(String, Part)>,
+}
+
+/// Characters of the line: start and length.
+pub(super) type Part = (usize, usize);
+
+/// What is wrong with a line, where, and what would be right.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotationError {
+    pub(super) part: Part,
+    pub(super) message: String,
+    pub(super) fix: String,
+}
+
+const FORM: &str = "write `LEFT = right`, with one of the arrows `=` `>` `<` `><` `>>` `<<`";
+
+/// Reads a field line.
+pub(super) fn read(text: &str) -> Result<Line, NotationError> {
+    let tokens = tokens(text)?;
+    let end = (text.chars().count(), 1);
+    let mut tokens = tokens.into_iter();
+    let left = operand(tokens.next(), end)?;
+    let (direction, arrow) = match tokens.next() {
+        Some((Token::Arrow(symbol), part)) => match Direction::from_symbol(&symbol) {
+            Some(direction) => (direction, part),
+            None => {
+                return Err(error(
+                    part,
+                    format!("`{symbol}` is no arrow"),
+                    "use one of `=` `>` `<` `><` `>>` `<<`",
+                ));
+            }
+        },
+        Some((_, part)) => {
+            return Err(error(part, "an arrow must stand here".to_owned(), FORM));
+        }
+        None => return Err(error(end, "the arrow is missing".to_owned(), FORM)),
+    };
+    let right = operand(tokens.next(), end)?;
+    let default = match tokens.next() {
+        None => None,
+        Some((Token::Word(word), _)) if word == "default" => match tokens.next() {
+            Some((Token::Word(value) | Token::Quoted(value), part)) => Some((value, part)),
+            Some((Token::Arrow(_), part)) => {
+                return Err(error(
+                    part,
+                    "an arrow is no value".to_owned(),
+                    "quote the default: `default \"=\"`",
+                ));
+            }
+            None => {
+                return Err(error(
+                    end,
+                    "the default has no value".to_owned(),
+                    "write it after `default`, for example `default 0` or `default \"\"`",
+                ));
+            }
+        },
+        Some((_, part)) => {
+            return Err(error(
+                part,
+                "only `default VALUE` may follow the right side".to_owned(),
+                "for a value map put a colon and the pairs after the line: `A >< b: { no: False }`",
+            ));
+        }
+    };
+    if let Some((_, part)) = tokens.next() {
+        return Err(error(
+            part,
+            "the line goes on after its default".to_owned(),
+            "quote a default of several words",
+        ));
+    }
+    Ok(Line {
+        left,
+        direction,
+        arrow,
+        right,
+        default,
+    })
+}
+
+fn operand(token: Option<(Token, Part)>, end: Part) -> Result<(Operand, Part), NotationError> {
+    match token {
+        Some((Token::Word(word), part)) if word == "none" => Ok((Operand::None, part)),
+        Some((Token::Word(word), part)) => Ok((Operand::Path(word), part)),
+        Some((Token::Quoted(text), part)) => Ok((Operand::Constant(text), part)),
+        Some((Token::Arrow(_), part)) => Err(error(
+            part,
+            "a column is missing before this arrow".to_owned(),
+            FORM,
+        )),
+        None => Err(error(
+            end,
+            "a column is missing at the end".to_owned(),
+            FORM,
+        )),
+    }
+}
+
+enum Token {
+    Word(String),
+    Quoted(String),
+    Arrow(String),
+}
+
+fn tokens(text: &str) -> Result<Vec<(Token, Part)>, NotationError> {
+    let letters: Vec<char> = text.chars().collect();
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(&letter) = letters.get(at) {
+        let start = at;
+        let token = match letter {
+            _ if letter.is_whitespace() => {
+                at += 1;
+                continue;
+            }
+            '"' | '\'' => {
+                let (text, next) = quoted(&letters, at)?;
+                at = next;
+                Token::Quoted(text)
+            }
+            '=' | '<' | '>' => {
+                let arrow: String = take(&letters, at, |c| matches!(c, '=' | '<' | '>'));
+                at += arrow.chars().count();
+                Token::Arrow(arrow)
+            }
+            _ => {
+                let word: String = take(&letters, at, |c| {
+                    !c.is_whitespace() && !matches!(c, '=' | '<' | '>' | '"' | '\'')
+                });
+                at += word.chars().count();
+                Token::Word(word)
+            }
+        };
+        tokens.push((token, (start, at - start)));
+    }
+    Ok(tokens)
+}
+
+fn take(letters: &[char], from: usize, belongs: impl Fn(&char) -> bool) -> String {
+    letters
+        .iter()
+        .skip(from)
+        .copied()
+        .take_while(|c| belongs(c))
+        .collect()
+}
+
+/// The text between the quotes that begin at `from`, and where the line goes on.
+fn quoted(letters: &[char], from: usize) -> Result<(String, usize), NotationError> {
+    let quote = letters.get(from).copied().unwrap_or('"');
+    let mut text = String::new();
+    let mut at = from + 1;
+    while let Some(&letter) = letters.get(at) {
+        if letter != quote {
+            text.push(letter);
+            at += 1;
+        } else if letters.get(at + 1) == Some(&quote) {
+            text.push(quote);
+            at += 2;
+        } else {
+            return Ok((text, at + 1));
+        }
+    }
+    Err(error(
+        (from, letters.len() - from),
+        "this quote is never closed".to_owned(),
+        "close it; a quote inside the text is doubled",
+    ))
+}
+
+fn error(part: Part, message: String, fix: &str) -> NotationError {
+    NotationError {
+        part,
+        message,
+        fix: fix.to_owned(),
+    }
+}
+
+/// Prints the short form without the value map.
+pub(super) fn print(field: &Field) -> String {
+    let arrow = field.direction.symbol();
+    let default = field.default.as_ref().map_or("", |d| d.value.as_str());
+    match (&field.left, &field.right) {
+        (Some(left), Some(right)) => {
+            let line = format!("{} {arrow} {}", left.value, right.value);
+            match &field.default {
+                Some(default) => format!("{line} default {}", value(&default.value)),
+                None => line,
+            }
+        }
+        (None, Some(right)) => format!("{} {arrow} {}", quote(default), right.value),
+        (Some(left), None) => format!("{} {arrow} {}", left.value, quote(default)),
+        (None, None) => format!("none {arrow} none"),
+    }
+}
+
+/// A value after `default`: bare where it is one plain word.
+fn value(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        quote(text)
+    }
+}
+
+fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Operand {
+        Operand::Path(text.to_owned())
+    }
+
+    #[test]
+    fn every_arrow_is_read() {
+        for direction in Direction::ALL {
+            let line = read(&format!("A {} b.c", direction.symbol())).unwrap();
+            assert_eq!(line.direction, direction);
+            assert_eq!((line.left.0, line.right.0), (path("A"), path("b.c")));
+            assert_eq!(direction.counterpart().counterpart(), direction);
+        }
+    }
+
+    #[test]
+    fn spaces_around_the_arrow_are_free() {
+        let line = read("A><b").unwrap();
+        assert_eq!(line.direction, Direction::BothTransformed);
+        assert_eq!(line.right, (path("b"), (3, 1)));
+    }
+
+    #[test]
+    fn constants_and_defaults_keep_their_text() {
+        let line = read(r#""say ""hi""" >> b"#).unwrap();
+        assert_eq!(line.left.0, Operand::Constant("say \"hi\"".to_owned()));
+        let line = read("A << 'en-us'").unwrap();
+        assert_eq!(line.right.0, Operand::Constant("en-us".to_owned()));
+        let line = read("A >> b default 0").unwrap();
+        assert_eq!(line.default, Some(("0".to_owned(), (15, 1))));
+    }
+
+    #[test]
+    fn a_broken_line_says_where_and_how() {
+        let told = |text: &str| {
+            let error = read(text).unwrap_err();
+            format!("{:?} {}; {}", error.part, error.message, error.fix)
+        };
+        insta::assert_snapshot!(
+            [
+                told("A b"),
+                told("A =="),
+                told("A <> b"),
+                told("= b"),
+                told("A"),
+                told("A >> b defualt 1"),
+                told("A >> b default"),
+                told("A >> b default 1 2"),
+                told("A << \"open"),
+            ]
+            .join("\n"),
+            @r#"
+        (2, 1) an arrow must stand here; write `LEFT = right`, with one of the arrows `=` `>` `<` `><` `>>` `<<`
+        (2, 2) `==` is no arrow; use one of `=` `>` `<` `><` `>>` `<<`
+        (2, 2) `<>` is no arrow; use one of `=` `>` `<` `><` `>>` `<<`
+        (0, 1) a column is missing before this arrow; write `LEFT = right`, with one of the arrows `=` `>` `<` `><` `>>` `<<`
+        (1, 1) the arrow is missing; write `LEFT = right`, with one of the arrows `=` `>` `<` `><` `>>` `<<`
+        (7, 7) only `default VALUE` may follow the right side; for a value map put a colon and the pairs after the line: `A >< b: { no: False }`
+        (14, 1) the default has no value; write it after `default`, for example `default 0` or `default ""`
+        (17, 1) the line goes on after its default; quote a default of several words
+        (5, 5) this quote is never closed; close it; a quote inside the text is doubled
+        "#
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! The main map's story: a customer travels from F&O to Dataverse and back.
+
+mod published;
+
+use duet_map::{
+    CompiledMap, FieldSet, KeyProblem, LookupNeed, MapFile, Reference, Resolution, ResolvedLookups,
+    Row, Side, Value,
+};
+use uuid::Uuid;
+
+const FILE: &str = r#"
+map: customers-v3.accounts
+version: 1.0.0
+why: Sales works on the same customer that finance invoices.
+left:  { entity: CustomersV3, filter: '(PartyType == "Organization")' }
+right: { entity: accounts, filter: customertypecode eq 3 }
+company: per-company
+key: [CUSTOMERACCOUNT = accountnumber]
+master: left
+deletes: propagate
+allocates: left
+fields:
+  - CUSTOMERACCOUNT = accountnumber
+  - CREDITLIMIT = creditlimit
+  - SALESMEMO = description
+  - CUSTOMERGROUPID = msdyn_customergroupid.msdyn_groupid
+  - SALESCURRENCYCODE = transactioncurrencyid.isocurrencycode
+  - CREDITLIMITISMANDATORY >< msdyn_creditlimitismandatory: { no: False, yes: True }
+  - PARTYTYPE << "Organization"
+  - '"3" >> customertypecode'
+"#;
+
+fn map() -> CompiledMap {
+    let file = MapFile::parse(FILE, "customers.yaml").unwrap();
+    match CompiledMap::compile(&file, &published::finops(), &published::dataverse()) {
+        Ok((map, _)) => map,
+        Err(found) => panic!("{found:#?}"),
+    }
+}
+
+fn reference(table: &str, n: u128) -> Value {
+    Value::Reference(Reference {
+        table: table.to_owned(),
+        id: Uuid::from_u128(n),
+    })
+}
+
+fn symbol(text: &str) -> Value {
+    Value::Symbol(text.to_owned())
+}
+
+fn customer() -> Row {
+    Row::new()
+        .with("dataAreaId", "usmf")
+        .with("CustomerAccount", "US-001")
+        .with("CreditLimit", Value::Decimal("20000.00".parse().unwrap()))
+        .with("SalesMemo", "Pays late")
+        .with("CustomerGroupId", "30")
+        .with("SalesCurrencyCode", "USD")
+        .with("CreditLimitIsMandatory", symbol("Yes"))
+        .with("PartyType", symbol("Organization"))
+}
+
+fn account() -> Row {
+    Row::new()
+        .with("msdyn_company", reference("cdm_companies", 1))
+        .with("accountnumber", "US-001")
+        .with("creditlimit", Value::Decimal("20000".parse().unwrap()))
+        .with("description", "Pays late")
+        .with(
+            "msdyn_customergroupid",
+            reference("msdyn_customergroups", 30),
+        )
+        .with(
+            "transactioncurrencyid",
+            reference("transactioncurrencies", 840),
+        )
+        .with("msdyn_creditlimitismandatory", true)
+        .with("customertypecode", 3)
+}
+
+/// Answers every need as a world would in which all records exist.
+fn answers(needs: Vec<LookupNeed>) -> ResolvedLookups {
+    let answer = |need: &LookupNeed| match need {
+        LookupNeed::Find(find) => {
+            let candidate = &find.candidates[0];
+            match candidate.table.as_str() {
+                "cdm_companies" => reference("cdm_companies", 1),
+                "msdyn_customergroups" => reference("msdyn_customergroups", 30),
+                "transactioncurrencies" => reference("transactioncurrencies", 840),
+                other => panic!("nobody asked for {other}"),
+            }
+        }
+        LookupNeed::Follow(follow) => match follow.path.as_str() {
+            "cdm_companycode" => Value::from("USMF"),
+            "msdyn_groupid" => Value::from("30"),
+            "isocurrencycode" => Value::from("USD"),
+            other => panic!("nobody reads {other}"),
+        },
+    };
+    needs
+        .into_iter()
+        .map(|need| {
+            let found = answer(&need);
+            (need, Resolution::Found(found))
+        })
+        .collect()
+}
+
+fn names(map: &CompiledMap, fields: &FieldSet) -> Vec<String> {
+    map.field_names(fields)
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_new_customer_becomes_an_account() {
+    let map = map();
+    let row = customer();
+    assert!(map.passes(Side::Left, &row));
+    let fields = map.all_fields(Side::Left);
+    let needs = map.needs(Side::Left, &row, &fields, true);
+    let told: Vec<String> = needs.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    msdyn_customergroups with msdyn_groupid = 30 in company usmf
+    transactioncurrencies with isocurrencycode = USD
+    cdm_companies with cdm_companycode = usmf
+    ");
+    let translation = map.translate(Side::Left, &row, &fields, &answers(needs), true);
+    assert_eq!(
+        (translation.waiting.len(), translation.problems.len()),
+        (0, 0)
+    );
+    let merged = map.merge(Side::Left, &row, None, None, &translation, None);
+    assert_eq!(merged.write, account());
+    assert_eq!(map.check(Side::Right, &merged.write, true), []);
+}
+
+#[test]
+fn a_new_account_becomes_a_customer() {
+    let map = map();
+    let row = account();
+    assert!(map.passes(Side::Right, &row));
+    let fields = map.all_fields(Side::Right);
+    let needs = map.needs(Side::Right, &row, &fields, true);
+    let translation = map.translate(Side::Right, &row, &fields, &answers(needs), true);
+    let merged = map.merge(Side::Right, &row, None, None, &translation, None);
+    assert_eq!(
+        merged.write,
+        customer().with("CreditLimit", Value::Decimal(20000.into()))
+    );
+    assert_eq!(map.check(Side::Left, &merged.write, true), []);
+}
+
+#[test]
+fn both_sides_make_one_key() {
+    let map = map();
+    let none = ResolvedLookups::new();
+    let left = map.key(Side::Left, &customer(), &none).unwrap();
+    assert_eq!(left.to_string(), "usmf / us-001");
+    let Err(KeyProblem::Needs(needs)) = map.key(Side::Right, &account(), &none) else {
+        panic!("the company stands behind a lookup")
+    };
+    let resolved = answers(needs);
+    assert_eq!(map.key(Side::Right, &account(), &resolved).unwrap(), left);
+    assert_eq!(
+        map.company(Side::Right, &account(), &resolved).as_deref(),
+        Some("usmf")
+    );
+}
+
+#[test]
+fn a_customer_without_its_number_has_no_key_yet() {
+    let map = map();
+    let row = customer().with("CustomerAccount", Value::Null);
+    let problem = map
+        .key(Side::Left, &row, &ResolvedLookups::new())
+        .unwrap_err();
+    assert_eq!(
+        problem,
+        KeyProblem::Empty {
+            column: "CustomerAccount".to_owned()
+        }
+    );
+}
+
+#[test]
+fn an_echo_differs_in_nothing_and_an_edit_in_its_field() {
+    let map = map();
+    let image = map.image(Side::Left, &customer());
+    let echo = customer()
+        .with("CustomerAccount", "us-001 ")
+        .with("CreditLimit", Value::Decimal("20000.0000".parse().unwrap()));
+    assert!(map.diff(Side::Left, &echo, &image).is_empty());
+    let edit = echo.with("SalesMemo", "Pays in time");
+    let changed = map.diff(Side::Left, &edit, &image);
+    assert_eq!(names(&map, &changed), ["SALESMEMO = description"]);
+}
+
+#[test]
+fn different_fields_edited_on_both_sides_both_survive() {
+    let map = map();
+    let (left_image, right_image) = (
+        map.image(Side::Left, &customer()),
+        map.image(Side::Right, &account()),
+    );
+    let left = customer().with("SalesMemo", "left edit");
+    let right = account().with("creditlimit", Value::Decimal(5.into()));
+    let changed = map.diff(Side::Left, &left, &left_image);
+    let translation = map.translate(Side::Left, &left, &changed, &ResolvedLookups::new(), false);
+    let merged = map.merge(
+        Side::Left,
+        &left,
+        Some(&right_image),
+        Some(&right),
+        &translation,
+        Some(&left_image),
+    );
+    assert_eq!(merged.write, Row::new().with("description", "left edit"));
+    assert_eq!(merged.conflicts, []);
+    // The right edit is still there to be seen after the write.
+    let stored = right.with("description", "left edit");
+    let settled = map.settle_image(
+        Side::Right,
+        Some(&right_image),
+        &merged.settled(Some(&stored)),
+        &stored,
+    );
+    let back = map.diff(Side::Right, &stored, &settled);
+    assert_eq!(names(&map, &back), ["CREDITLIMIT = creditlimit"]);
+}
+
+#[test]
+fn one_field_edited_on_both_sides_goes_to_the_master() {
+    let map = map();
+    let (left_image, right_image) = (
+        map.image(Side::Left, &customer()),
+        map.image(Side::Right, &account()),
+    );
+    let left = customer().with("SalesMemo", "left edit");
+    let right = account().with("description", "right edit");
+    let changed = map.diff(Side::Right, &right, &right_image);
+    let translation = map.translate(
+        Side::Right,
+        &right,
+        &changed,
+        &ResolvedLookups::new(),
+        false,
+    );
+    let merged = map.merge(
+        Side::Right,
+        &right,
+        Some(&left_image),
+        Some(&left),
+        &translation,
+        Some(&right_image),
+    );
+    assert!(merged.write.is_empty());
+    assert_eq!(merged.kept, ["SalesMemo"]);
+    let conflict = &merged.conflicts[0];
+    assert_eq!(
+        (
+            conflict.left_column.as_str(),
+            conflict.right_column.as_str()
+        ),
+        ("SalesMemo", "description")
+    );
+    assert_eq!(
+        (&conflict.left, &conflict.right),
+        (&Value::from("left edit"), &Value::from("right edit"))
+    );
+    assert_eq!(conflict.base, Some(Value::from("Pays late")));
+    assert_eq!(conflict.winner, Side::Left);
+}
+
+#[test]
+fn records_that_meet_fill_each_other() {
+    let map = map();
+    let left = customer()
+        .with("SalesMemo", Value::Null)
+        .with("CreditLimit", Value::Decimal(0.into()));
+    let right = account().with("transactioncurrencyid", Value::Null);
+    let fields = map.all_fields(Side::Left);
+    let needs = map.needs(Side::Left, &left, &fields, false);
+    let translation = map.translate(Side::Left, &left, &fields, &answers(needs), false);
+    let merged = map.merge(Side::Left, &left, None, Some(&right), &translation, None);
+    // Finance has no currency to lose, no memo to give, and its credit limit of 0 is a value.
+    let written: Vec<&str> = merged.write.iter().map(|(column, _)| column).collect();
+    assert_eq!(written, ["creditlimit", "transactioncurrencyid"]);
+    assert_eq!(merged.kept, ["description"]);
+    assert_eq!(merged.conflicts.len(), 1);
+    assert!(merged.agreed.contains(&"accountnumber".to_owned()));
+}
+
+#[test]
+fn a_missing_payment_term_waits_and_an_unknown_value_is_a_problem() {
+    let map = map();
+    let row = customer().with("CreditLimitIsMandatory", symbol("Perhaps"));
+    let fields = map.all_fields(Side::Left);
+    let translation = map.translate(Side::Left, &row, &fields, &ResolvedLookups::new(), false);
+    let waiting: Vec<String> = translation
+        .waiting
+        .iter()
+        .map(|w| w.need.to_string())
+        .collect();
+    assert_eq!(
+        waiting,
+        [
+            "msdyn_customergroups with msdyn_groupid = 30 in company usmf",
+            "transactioncurrencies with isocurrencycode = USD"
+        ]
+    );
+    insta::assert_snapshot!(translation.problems[0].to_string(), @"DUET2001 CreditLimitIsMandatory (CREDITLIMITISMANDATORY >< msdyn_creditlimitismandatory): `Perhaps` has no counterpart in the value map; add it to the value map, or correct the record");
+}
+
+#[test]
+fn what_the_target_would_refuse_is_found_before_it_is_sent() {
+    let map = map();
+    let row = Row::new()
+        .with(
+            "accountnumber",
+            "a number that is far too long for its column",
+        )
+        .with("creditlimit", Value::Decimal((-1).into()))
+        .with("customertypecode", 99)
+        .with("msdyn_company", reference("cdm_companies", 1))
+        .with("nonsense", "x");
+    let told: Vec<String> = map
+        .check(Side::Right, &row, false)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    DUET2002 accountnumber (CUSTOMERACCOUNT = accountnumber): the text has 44 characters, the column holds 20; shorten it on the other side, or widen the column
+    DUET2003 creditlimit (CREDITLIMIT = creditlimit): the number is less than 0; correct it on the other side
+    DUET2004 customertypecode ("3" >> customertypecode): 99 is none of its 12 options; correct the value, or add the option to the table
+    DUET2009 msdyn_company (company): it cannot be written in an existing record; let the field travel the other way only, or change the record by hand
+    DUET2011 nonsense (nonsense): accounts has no such column; compile the map again against the table as it is now
+    "#);
+}
