@@ -48,6 +48,9 @@ pub trait Service: Send + Sync + 'static {
         let _ = (method, topic, body);
         None
     }
+
+    /// Puts back what the stand-in needs after all its rows were removed.
+    fn reset(&self) {}
 }
 
 /// The scheme and host under which a client reached the stand-in, without a trailing slash: every
@@ -143,10 +146,14 @@ async fn entry(
         let method = parts.method.clone();
         let answered = on_blocking_thread(move || {
             let topic = path.trim_start_matches("/_sandbox").trim_matches('/');
-            inner
-                .service
-                .control(&method, topic, &body)
-                .unwrap_or_else(|| inner.control.answer(&method, &path, &body))
+            if let Some(response) = inner.service.control(&method, topic, &body) {
+                return response;
+            }
+            let response = inner.control.answer(&method, &path, &body);
+            if topic == "reset" && response.status().is_success() {
+                inner.service.reset();
+            }
+            response
         })
         .await;
         return answered.map_or_else(plain, |response| response.map(Body::from));

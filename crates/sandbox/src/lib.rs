@@ -8,6 +8,7 @@ pub mod auth;
 pub mod clock;
 pub mod control;
 pub mod counters;
+pub mod dataverse;
 pub mod faults;
 pub mod finops;
 pub mod http;

@@ -1,0 +1,207 @@
+//! A local Dataverse: the Web API over real HTTP from a real database.
+//!
+//! The road of a request: [`service`] finds out who calls and opens a transaction, [`resource`]
+//! reads the address and does what the method asks, with [`read`], [`write`] and [`delta`];
+//! [`filter`] turns expressions into SQL, [`shape`] rows into JSON. The contract is section A of
+//! the protocol reference.
+
+mod address;
+mod batch;
+mod cookie;
+mod delta;
+mod errors;
+mod filter;
+mod formatted;
+mod locate;
+mod model;
+mod options;
+mod organisation;
+mod read;
+mod resource;
+mod service;
+mod session;
+mod settings;
+mod shape;
+mod system_tables;
+mod value;
+mod webhooks;
+mod write;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value as Json};
+
+use self::model::Model;
+use self::service::Inner;
+pub use self::settings::{Limits, Settings};
+use crate::auth::{SignIn, Tokens};
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::counters::{Counters, Counts};
+use crate::faults::Faults;
+use crate::http::{Running, serve};
+use crate::rows::{Place, Rows, RowsError};
+use crate::schema::DataverseSchema;
+
+/// How a Dataverse stand-in is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it serves; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// Where its rows live.
+    pub place: Place,
+    /// Who may sign in.
+    pub sign_in: SignIn,
+    /// Its tables.
+    pub schema: Arc<DataverseSchema>,
+    /// Limits and habits.
+    pub settings: Settings,
+    /// The seed of its faults' chance.
+    pub seed: u64,
+    /// Its time.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// A stand-in in memory on a free port of this machine.
+    pub fn new(schema: Arc<DataverseSchema>, sign_in: SignIn) -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            place: Place::Memory,
+            sign_in,
+            schema,
+            settings: Settings::default(),
+            seed: 0,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why a stand-in does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its rows cannot be opened.
+    #[error("the rows of the Dataverse stand-in cannot be opened")]
+    Rows(#[from] RowsError),
+    /// Its address cannot be used.
+    #[error("the Dataverse stand-in cannot serve on {bind}")]
+    Bind {
+        /// The address.
+        bind: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Why a row is not taken, in the service's own words.
+#[derive(Debug, thiserror::Error)]
+#[error("row {index} of {table} was not taken: {reason}")]
+pub struct InsertError {
+    /// The table.
+    pub table: String,
+    /// The place of the row in the list, from zero; that of the first row when the list as a
+    /// whole was refused.
+    pub index: usize,
+    /// The service's code and message.
+    pub reason: String,
+}
+
+/// A Dataverse stand-in. Cloning is cheap and shares it.
+#[derive(Debug, Clone)]
+pub struct Dataverse {
+    inner: Arc<Inner>,
+    control: Control,
+    bind: SocketAddr,
+}
+
+impl Dataverse {
+    /// Opens a stand-in and serves it.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        Self::open(config)?.serve().await
+    }
+
+    /// Opens a stand-in without serving it yet, for rows to be put in.
+    pub fn open(config: Config) -> Result<Self, StartError> {
+        let model = Model::new(&config.schema);
+        let rows = Rows::open(&config.place, model.storage())?;
+        let tokens = Tokens::new(config.sign_in.clone(), config.clock.clone());
+        let counters = Counters::default();
+        let control = Control {
+            name: "dataverse",
+            faults: Faults::new(config.seed),
+            counters: counters.clone(),
+            tokens: tokens.clone(),
+            rows: rows.clone(),
+        };
+        let inner = Inner {
+            model,
+            settings: config.settings,
+            rows,
+            tokens,
+            counters,
+            clock: config.clock,
+            clients: config.sign_in.clients,
+            steps: Mutex::default(),
+        };
+        inner.found()?;
+        Ok(Self {
+            inner: Arc::new(inner),
+            control,
+            bind: config.bind,
+        })
+    }
+
+    /// Serves the stand-in until the handle is shut down or dropped.
+    pub async fn serve(&self) -> Result<Running, StartError> {
+        let service = Arc::clone(&self.inner);
+        serve(self.bind, service, self.control.clone())
+            .await
+            .map_err(|source| StartError::Bind {
+                bind: self.bind,
+                source,
+            })
+    }
+
+    /// Makes a row as a `POST` with this body would, without a request. Gives its id.
+    pub fn insert(&self, table: &str, row: Json) -> Result<String, InsertError> {
+        let ids = self.insert_all(table, vec![row])?;
+        ids.into_iter().next().ok_or_else(|| InsertError {
+            table: table.into(),
+            index: 0,
+            reason: "it has no id".into(),
+        })
+    }
+
+    /// Makes rows in one transaction: all or none. Gives their ids.
+    pub fn insert_all(&self, table: &str, rows: Vec<Json>) -> Result<Vec<String>, InsertError> {
+        let refused = |index, reason: String| InsertError {
+            table: table.into(),
+            index,
+            reason,
+        };
+        let mut bodies: Vec<Map<String, Json>> = Vec::with_capacity(rows.len());
+        for (index, row) in rows.into_iter().enumerate() {
+            match row {
+                Json::Object(fields) => bodies.push(fields),
+                _ => return Err(refused(index, "it is no JSON object".into())),
+            }
+        }
+        self.inner
+            .insert(table, &bodies)
+            .map_err(|(index, error)| refused(index, error.to_string()))
+    }
+
+    /// What the stand-in counted so far.
+    pub fn counts(&self) -> Counts {
+        self.control.counters.counts()
+    }
+
+    /// Its faults, to be switched on without a request.
+    pub fn faults(&self) -> &Faults {
+        &self.control.faults
+    }
+}
+
+#[cfg(test)]
+mod tests;

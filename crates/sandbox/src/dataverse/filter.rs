@@ -1,0 +1,748 @@
+//! `$filter` and `$orderby` as SQL over the stored rows (protocol reference A8).
+//!
+//! The expression tree comes from `odata`; here its names meet the model: navigation becomes a
+//! subquery, a lambda an `EXISTS`, the service's own functions (`In`, `Between`, `LastXHours` …)
+//! plain conditions. Text compares without case; `%`, `_` and `[]` are wildcards in `contains`,
+//! `startswith` and `endswith`, as they are in the service.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use odata::Literal;
+use odata::expr::{BinaryOp, Expr, Function, Json, Lambda, LambdaKind, Path, PathSegment, parse};
+
+use super::errors::{ApiError, ApiResult};
+use super::model::{ColumnFacts, Model, Table, target_column};
+use super::value;
+use crate::rows::{Order, Sql, Value, quote};
+use crate::schema::{Column, ColumnKind, DateBehavior};
+
+/// Translates expressions about the rows of a model.
+pub(super) struct Filters<'a> {
+    model: &'a Model,
+    aliases: &'a HashMap<String, String>,
+    now: Timestamp,
+    subqueries: Cell<usize>,
+}
+
+/// What a name refers to at a place in an expression.
+#[derive(Clone)]
+struct Scope<'a> {
+    table: &'a Table,
+    alias: String,
+    variables: Vec<(String, &'a Table, String)>,
+}
+
+/// One side of a comparison.
+enum Operand<'a> {
+    Column(Sql, &'a Column),
+    Literal(Literal),
+}
+
+impl<'a> Filters<'a> {
+    pub(super) fn new(
+        model: &'a Model,
+        aliases: &'a HashMap<String, String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            model,
+            aliases,
+            now,
+            subqueries: Cell::new(0),
+        }
+    }
+
+    /// The condition of a `$filter` over `table`, whose row is called `t`.
+    pub(super) fn condition(&self, table: &'a Table, text: &str) -> ApiResult<Sql> {
+        let tree = parse(text).map_err(|error| ApiError::malformed(error.to_string()))?;
+        let scope = Scope {
+            table,
+            alias: "t".into(),
+            variables: Vec::new(),
+        };
+        self.boolean(&scope, &tree, 0)
+    }
+
+    /// The terms of an `$orderby` over `table`.
+    pub(super) fn order(
+        &self,
+        table: &'a Table,
+        terms: &[(String, bool)],
+    ) -> ApiResult<Vec<Order>> {
+        let scope = Scope {
+            table,
+            alias: "t".into(),
+            variables: Vec::new(),
+        };
+        terms
+            .iter()
+            .map(|(text, descending)| {
+                let tree = parse(text).map_err(|error| ApiError::malformed(error.to_string()))?;
+                let Expr::Path(path) = &tree else {
+                    return Err(ApiError::malformed("$orderby takes columns only."));
+                };
+                let (by, _) = self.column(&scope, path)?;
+                Ok(Order {
+                    by,
+                    descending: *descending,
+                })
+            })
+            .collect()
+    }
+
+    fn boolean(&self, scope: &Scope<'a>, expr: &Expr, depth: usize) -> ApiResult<Sql> {
+        if depth > 100 {
+            return Err(ApiError::malformed("The filter is nested too deeply."));
+        }
+        let inner = |expr| self.boolean(scope, expr, depth + 1);
+        match expr {
+            Expr::And(operands) => joined(operands.iter().map(inner), " AND "),
+            Expr::Or(operands) => joined(operands.iter().map(inner), " OR "),
+            Expr::Not(operand) => {
+                let operand = inner(operand)?;
+                Ok(Sql::new(format!("NOT ({})", operand.text), operand.params))
+            }
+            Expr::Binary { op, left, right } if op.is_comparison() => {
+                let (left, right) = (self.operand(scope, left)?, self.operand(scope, right)?);
+                compare(*op, left, right)
+            }
+            Expr::In { value, list } => self.within(scope, value, list),
+            Expr::Call { function, args } => self.text_function(scope, *function, args),
+            Expr::Path(path) => self.path_condition(scope, path, depth),
+            Expr::Alias(name) => {
+                let tree = self.alias(name)?;
+                self.boolean(scope, &tree, depth + 1)
+            }
+            Expr::Literal(Literal::Bool(truth)) => {
+                Ok(Sql::new(if *truth { "1" } else { "0" }, Vec::new()))
+            }
+            _ => Err(unsupported("The filter holds an expression")),
+        }
+    }
+
+    fn alias(&self, name: &str) -> ApiResult<Expr> {
+        let text = self.aliases.get(&format!("@{name}")).ok_or_else(|| {
+            ApiError::malformed(format!("The parameter alias '@{name}' has no value."))
+        })?;
+        parse(text).map_err(|error| ApiError::malformed(error.to_string()))
+    }
+
+    fn operand(&self, scope: &Scope<'a>, expr: &Expr) -> ApiResult<Operand<'a>> {
+        match expr {
+            Expr::Literal(literal) => Ok(Operand::Literal(literal.clone())),
+            Expr::Negate(inner) => match self.operand(scope, inner)? {
+                Operand::Literal(Literal::Int(number)) => {
+                    Ok(Operand::Literal(Literal::Int(number.saturating_neg())))
+                }
+                Operand::Literal(Literal::Decimal(number)) => {
+                    Ok(Operand::Literal(Literal::Decimal(-number)))
+                }
+                _ => Err(unsupported("The filter negates something that")),
+            },
+            Expr::Path(path) => {
+                let (sql, column) = self.column(scope, path)?;
+                Ok(Operand::Column(sql, column))
+            }
+            Expr::Alias(name) => {
+                let tree = self.alias(name)?;
+                if matches!(tree, Expr::Alias(_)) {
+                    return Err(ApiError::malformed("A parameter alias names another one."));
+                }
+                self.operand(scope, &tree)
+            }
+            _ => Err(unsupported("The filter compares an expression that")),
+        }
+    }
+
+    /// The SQL of the column at a path; navigation on the way becomes subqueries.
+    fn column(&self, scope: &Scope<'a>, path: &Path) -> ApiResult<(Sql, &'a Column)> {
+        let mut names = Vec::new();
+        for segment in &path.segments {
+            match segment {
+                PathSegment::Name(name) => names.push(name.as_str()),
+                // A polymorphic lookup may be narrowed by a cast; its name says the same here.
+                PathSegment::Cast(_) => {}
+                _ => return Err(unsupported("The filter has a path that")),
+            }
+        }
+        let mut table = scope.table;
+        let mut alias = scope.alias.as_str();
+        if let Some(first) = names.first() {
+            let variable = scope
+                .variables
+                .iter()
+                .rev()
+                .find(|(name, ..)| name == first);
+            if let Some((_, variable_table, variable_alias)) = variable {
+                (table, alias) = (variable_table, variable_alias);
+                names.remove(0);
+            } else if *first == "$it" {
+                names.remove(0);
+            }
+        }
+        let Some((last, steps)) = names.split_last() else {
+            return Err(unsupported("The filter compares a row and"));
+        };
+        self.navigate(table, alias, steps, last)
+    }
+
+    fn navigate(
+        &self,
+        table: &'a Table,
+        alias: &str,
+        steps: &[&str],
+        last: &str,
+    ) -> ApiResult<(Sql, &'a Column)> {
+        let Some((step, rest)) = steps.split_first() else {
+            let column = table
+                .property(last)
+                .ok_or_else(|| ApiError::no_property(last, table.name()))?;
+            let sql = Sql::new(format!("{alias}.{}", quote(&column.name)), Vec::new());
+            return Ok((sql, column));
+        };
+        let (lookup, target) = table
+            .navigation(step)
+            .into_iter()
+            .find_map(|(column, target)| Some((column, self.model.table(&target.table)?)))
+            .ok_or_else(|| ApiError::no_property(step, table.name()))?;
+        let inner_alias = self.next_alias();
+        let (inner, column) = self.navigate(target, &inner_alias, rest, last)?;
+        let text = format!(
+            "(SELECT {} FROM {} AS {inner_alias} WHERE {inner_alias}.{} = {alias}.{} AND \
+             {alias}.{} = ?){}",
+            inner.text,
+            quote(target.name()),
+            quote(target.id()),
+            quote(&lookup.name),
+            quote(&target_column(&lookup.name)),
+            // A subquery forgets how its column compares.
+            collate(column),
+        );
+        let mut params = inner.params;
+        params.push(Value::Text(target.name().into()));
+        Ok((Sql::new(text, params), column))
+    }
+
+    fn next_alias(&self) -> String {
+        self.subqueries.set(self.subqueries.get() + 1);
+        format!("n{}", self.subqueries.get())
+    }
+
+    fn within(&self, scope: &Scope<'a>, subject: &Expr, list: &Expr) -> ApiResult<Sql> {
+        let Operand::Column(column, kind) = self.operand(scope, subject)? else {
+            return Err(unsupported("The left side of 'in'"));
+        };
+        let items: Vec<Literal> = match list {
+            Expr::List(items) => items
+                .iter()
+                .map(|item| match self.operand(scope, item)? {
+                    Operand::Literal(literal) => Ok(literal),
+                    Operand::Column(..) => Err(unsupported("A column within 'in'")),
+                })
+                .collect::<ApiResult<_>>()?,
+            other => json_literals(other).ok_or_else(|| unsupported("The list of 'in'"))?,
+        };
+        member(&column, kind, &items)
+    }
+
+    fn text_function(
+        &self,
+        scope: &Scope<'a>,
+        function: Function,
+        args: &[Expr],
+    ) -> ApiResult<Sql> {
+        let pattern = |text: &str| match function {
+            Function::Contains => Some(format!("%{text}%")),
+            Function::StartsWith => Some(format!("{text}%")),
+            Function::EndsWith => Some(format!("%{text}")),
+            _ => None,
+        };
+        let [subject, text] = args else {
+            return Err(unsupported(&format!("The function '{}'", function.name())));
+        };
+        if pattern("").is_none() {
+            return Err(unsupported(&format!("The function '{}'", function.name())));
+        }
+        match (self.operand(scope, subject)?, self.operand(scope, text)?) {
+            (Operand::Column(column, kind), Operand::Literal(Literal::String(text)))
+                if is_text(kind) =>
+            {
+                let mut params = column.params;
+                params.push(pattern(&text).map_or(Value::Null, Value::Text));
+                Ok(Sql::new(format!("tsql_like({}, ?)", column.text), params))
+            }
+            _ => Err(ApiError::malformed(format!(
+                "No function signature for the function with name '{}' matches the specified \
+                 arguments.",
+                function.name()
+            ))),
+        }
+    }
+
+    fn path_condition(&self, scope: &Scope<'a>, path: &Path, depth: usize) -> ApiResult<Sql> {
+        match path.segments.split_last() {
+            Some((PathSegment::Lambda(lambda), way)) => self.lambda(scope, way, lambda, depth),
+            Some((PathSegment::Function { name, args }, [])) => self.function(scope, name, args),
+            _ => {
+                // A column of yes or no stands for itself.
+                let (column, kind) = self.column(scope, path)?;
+                if matches!(kind.kind, ColumnKind::Boolean) {
+                    return Ok(Sql::new(format!("{} = 1", column.text), column.params));
+                }
+                Err(unsupported("A condition that is no comparison"))
+            }
+        }
+    }
+
+    fn lambda(
+        &self,
+        scope: &Scope<'a>,
+        way: &[PathSegment],
+        lambda: &Lambda,
+        depth: usize,
+    ) -> ApiResult<Sql> {
+        let [PathSegment::Name(name)] = way else {
+            return Err(unsupported("A lambda over this path"));
+        };
+        let collection = scope
+            .table
+            .collection(name)
+            .ok_or_else(|| ApiError::no_property(name, scope.table.name()))?;
+        let members = self.model.table(&collection.table);
+        let members = members.ok_or_else(|| ApiError::no_property(name, scope.table.name()))?;
+        let alias = self.next_alias();
+        let mut condition = Sql::new(
+            format!(
+                "{alias}.{} = {}.{} AND {alias}.{} = ?",
+                quote(&collection.column),
+                scope.alias,
+                quote(scope.table.id()),
+                quote(&target_column(&collection.column)),
+            ),
+            vec![Value::Text(scope.table.name().into())],
+        );
+        let all = lambda.kind == LambdaKind::All;
+        if let Some((variable, inner)) = &lambda.condition {
+            let mut inside = scope.clone();
+            inside
+                .variables
+                .push((variable.clone(), members, alias.clone()));
+            let inner = self.boolean(&inside, inner, depth + 1)?;
+            // "All" is that none fails; unknown counts as failing.
+            let inner = if all {
+                Sql::new(format!("({}) IS NOT TRUE", inner.text), inner.params)
+            } else {
+                inner
+            };
+            condition = condition.and(inner);
+        }
+        let text = format!(
+            "{}EXISTS (SELECT 1 FROM {} AS {alias} WHERE {})",
+            if all { "NOT " } else { "" },
+            quote(members.name()),
+            condition.text
+        );
+        Ok(Sql::new(text, condition.params))
+    }
+
+    /// The service's own query functions.
+    fn function(&self, scope: &Scope<'a>, name: &str, args: &[(String, Expr)]) -> ApiResult<Sql> {
+        let short = name.rsplit('.').next().unwrap_or(name);
+        let argument = |wanted: &str| {
+            let found = args.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, expr)| expr).ok_or_else(|| {
+                ApiError::malformed(format!(
+                    "The function '{short}' needs the argument '{wanted}'."
+                ))
+            })
+        };
+        let property = match argument("PropertyName")? {
+            Expr::Literal(Literal::String(text)) => text.clone(),
+            Expr::Json(Json::Value(Literal::String(text))) => text.clone(),
+            _ => return Err(ApiError::malformed("'PropertyName' must be a string.")),
+        };
+        // The functions know lookups by their logical name too.
+        let known = scope
+            .table
+            .property(&property)
+            .or_else(|| scope.table.column(&property));
+        let column = known.ok_or_else(|| ApiError::no_property(&property, scope.table.name()))?;
+        let sql = Sql::new(
+            format!("{}.{}", scope.alias, quote(&column.name)),
+            Vec::new(),
+        );
+        let values = || -> ApiResult<Vec<Literal>> {
+            let list = argument("PropertyValues")?;
+            let list = match list {
+                Expr::Alias(name) => self.alias(name)?,
+                other => other.clone(),
+            };
+            json_literals(&list)
+                .ok_or_else(|| ApiError::malformed("'PropertyValues' must be a list of strings."))
+        };
+        let single = || -> ApiResult<Literal> {
+            match self.operand(scope, argument("PropertyValue")?)? {
+                Operand::Literal(literal) => Ok(literal),
+                Operand::Column(..) => Err(unsupported("A column as 'PropertyValue'")),
+            }
+        };
+        let negated = |condition: Sql| {
+            Sql::new(
+                format!("({}) IS NOT TRUE", condition.text),
+                condition.params,
+            )
+        };
+        match short {
+            "In" => member(&sql, column, &values()?),
+            "NotIn" => Ok(negated(member(&sql, column, &values()?)?)),
+            "Between" | "NotBetween" => {
+                let bounds = values()?;
+                let [low, high] = bounds.as_slice() else {
+                    return Err(ApiError::malformed(format!("'{short}' takes two values.")));
+                };
+                let params = vec![bind(column, low)?, bind(column, high)?];
+                let text = format!("{} BETWEEN ? AND ?", sql.text);
+                let condition = Sql::new(text, params);
+                Ok(if short == "Between" {
+                    condition
+                } else {
+                    negated(condition)
+                })
+            }
+            "ContainValues" | "DoesNotContainValues" => Err(unsupported("A multi-select column")),
+            "OnOrAfter" => compare_values(BinaryOp::Ge, sql, column, &single()?),
+            "OnOrBefore" => {
+                let end = self.day_after(column, &single()?)?;
+                Ok(Sql::new(format!("{} < ?", sql.text), vec![end]))
+            }
+            "On" => {
+                let day = single()?;
+                let end = self.day_after(column, &day)?;
+                let text = format!("{0} >= ? AND {0} < ?", sql.text);
+                Ok(Sql::new(text, vec![bind(column, &day)?, end]))
+            }
+            "Today" => self.days(&sql, column, 0, 1),
+            "Yesterday" => self.days(&sql, column, -1, 0),
+            "Tomorrow" => self.days(&sql, column, 1, 2),
+            "Last7Days" => self.days(&sql, column, -7, 1),
+            "Next7Days" => self.days(&sql, column, 0, 8),
+            _ => {
+                let amount = match single()? {
+                    Literal::Int(amount) => amount,
+                    _ => return Err(ApiError::malformed(format!("'{short}' takes a number."))),
+                };
+                self.relative(short, amount, &sql, column)
+            }
+        }
+    }
+
+    /// `LastXHours` and its relatives.
+    fn relative(&self, name: &str, amount: i64, sql: &Sql, column: &Column) -> ApiResult<Sql> {
+        let now = TimeZone::UTC.to_datetime(self.now);
+        let (past, unit) = if let Some(unit) = name.strip_prefix("LastX") {
+            (true, unit)
+        } else if let Some(unit) = name.strip_prefix("NextX") {
+            (false, unit)
+        } else if let Some(unit) = name.strip_prefix("OlderThanX") {
+            let edge = shifted(&now, unit, -amount)?;
+            return Ok(Sql::new(
+                format!("{} < ?", sql.text),
+                vec![bind_time(column, &edge)],
+            ));
+        } else {
+            return Err(ApiError::malformed(format!(
+                "An unknown function with name 'Microsoft.Dynamics.CRM.{name}' was found."
+            )));
+        };
+        let edge = shifted(&now, unit, if past { -amount } else { amount })?;
+        let (from, to) = if past { (&edge, &now) } else { (&now, &edge) };
+        let params = vec![bind_time(column, from), bind_time(column, to)];
+        Ok(Sql::new(format!("{0} >= ? AND {0} <= ?", sql.text), params))
+    }
+
+    /// From the start of the day `from` days from now to the start of the day `to` days from now.
+    fn days(&self, sql: &Sql, column: &Column, from: i64, to: i64) -> ApiResult<Sql> {
+        let now = TimeZone::UTC.to_datetime(self.now);
+        let today = now.date().to_datetime(Time::midnight());
+        let params = vec![
+            bind_time(column, &shifted(&today, "Days", from)?),
+            bind_time(column, &shifted(&today, "Days", to)?),
+        ];
+        Ok(Sql::new(format!("{0} >= ? AND {0} < ?", sql.text), params))
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "a step of the translation like the others"
+    )]
+    fn day_after(&self, column: &Column, day: &Literal) -> ApiResult<Value> {
+        let day = match day {
+            Literal::Date(date) => *date,
+            Literal::DateTimeOffset(time) => TimeZone::UTC.to_datetime(*time).date(),
+            Literal::String(text) => text
+                .parse()
+                .map_err(|_| ApiError::malformed("'PropertyValue' must be a date."))?,
+            _ => return Err(ApiError::malformed("'PropertyValue' must be a date.")),
+        };
+        let next = day.tomorrow().map_err(|_| unsupported("This date"))?;
+        bind(column, &Literal::Date(next))
+    }
+}
+
+fn shifted(from: &DateTime, unit: &str, amount: i64) -> ApiResult<DateTime> {
+    let amount = i32::try_from(amount).unwrap_or(i32::MAX);
+    let span = match unit {
+        "Minutes" => i64::from(amount).minutes(),
+        "Hours" => amount.hours(),
+        "Days" => amount.days(),
+        "Weeks" => amount.weeks(),
+        "Months" => amount.months(),
+        "Years" => i16::try_from(amount).unwrap_or(i16::MAX).years(),
+        _ => return Err(unsupported(&format!("The unit '{unit}'"))),
+    };
+    from.checked_add(span)
+        .map_err(|_| ApiError::malformed("The time is out of range."))
+}
+
+fn bind_time(column: &Column, time: &DateTime) -> Value {
+    match &column.kind {
+        ColumnKind::DateTime {
+            behavior: DateBehavior::DateOnly,
+        } => Value::Text(time.date().to_string()),
+        _ => Value::Text(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+    }
+}
+
+fn joined(conditions: impl Iterator<Item = ApiResult<Sql>>, separator: &str) -> ApiResult<Sql> {
+    let mut texts = Vec::new();
+    let mut params = Vec::new();
+    for condition in conditions {
+        let condition = condition?;
+        texts.push(format!("({})", condition.text));
+        params.extend(condition.params);
+    }
+    Ok(Sql::new(texts.join(separator), params))
+}
+
+fn json_literals(expr: &Expr) -> Option<Vec<Literal>> {
+    let Expr::Json(Json::Array(items)) = expr else {
+        return None;
+    };
+    items
+        .iter()
+        .map(|item| match item {
+            Json::Value(literal) => Some(literal.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn member(column: &Sql, kind: &Column, items: &[Literal]) -> ApiResult<Sql> {
+    let mut params = column.params.clone();
+    for item in items {
+        params.push(bind(kind, item)?);
+    }
+    let marks = vec!["?"; items.len()].join(", ");
+    Ok(Sql::new(format!("{} IN ({marks})", column.text), params))
+}
+
+fn compare(op: BinaryOp, left: Operand<'_>, right: Operand<'_>) -> ApiResult<Sql> {
+    match (left, right) {
+        (Operand::Column(sql, column), Operand::Literal(literal)) => {
+            compare_values(op, sql, column, &literal)
+        }
+        (Operand::Literal(literal), Operand::Column(sql, column)) => {
+            compare_values(mirrored(op), sql, column, &literal)
+        }
+        (Operand::Column(left, _), Operand::Column(right, _)) => {
+            let mut params = left.params;
+            params.extend(right.params);
+            let sign = match op {
+                BinaryOp::Eq => "IS",
+                BinaryOp::Ne => "IS NOT",
+                other => sign(other)?,
+            };
+            Ok(Sql::new(
+                format!("{} {sign} {}", left.text, right.text),
+                params,
+            ))
+        }
+        (Operand::Literal(left), Operand::Literal(right)) => {
+            let truth = match op {
+                BinaryOp::Eq => left == right,
+                BinaryOp::Ne => left != right,
+                _ => return Err(unsupported("A comparison of two values")),
+            };
+            Ok(Sql::new(if truth { "1" } else { "0" }, Vec::new()))
+        }
+    }
+}
+
+fn compare_values(op: BinaryOp, sql: Sql, column: &Column, literal: &Literal) -> ApiResult<Sql> {
+    let Sql { text, mut params } = sql;
+    // The service stores no empty text, so asking for one asks for none.
+    let empty = matches!(literal, Literal::String(text) if text.is_empty()) && is_text(column);
+    if literal.is_null() || empty {
+        let condition = match op {
+            BinaryOp::Eq => format!("{text} IS NULL"),
+            BinaryOp::Ne => format!("{text} IS NOT NULL"),
+            _ => return Ok(Sql::new("0", Vec::new())),
+        };
+        return Ok(Sql::new(condition, params));
+    }
+    params.push(bind(column, literal)?);
+    let text = match op {
+        // What is empty is not equal to something.
+        BinaryOp::Ne => format!("{text} IS NOT ?"),
+        other => format!("{text} {} ?", sign(other)?),
+    };
+    Ok(Sql::new(text, params))
+}
+
+fn sign(op: BinaryOp) -> ApiResult<&'static str> {
+    match op {
+        BinaryOp::Eq => Ok("="),
+        BinaryOp::Ne => Ok("<>"),
+        BinaryOp::Gt => Ok(">"),
+        BinaryOp::Ge => Ok(">="),
+        BinaryOp::Lt => Ok("<"),
+        BinaryOp::Le => Ok("<="),
+        other => Err(unsupported(&format!("The operator '{}'", other.word()))),
+    }
+}
+
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Ge => BinaryOp::Le,
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Le => BinaryOp::Ge,
+        other => other,
+    }
+}
+
+/// A literal as the stored values of a column compare with it.
+fn bind(column: &Column, literal: &Literal) -> ApiResult<Value> {
+    let misfit = || {
+        ApiError::malformed(format!(
+            "A binary operator with incompatible types was detected. Found operand types '{}' and \
+             '{}' for operator kind 'Equal'.",
+            edm_type(column),
+            literal.kind()
+        ))
+    };
+    let text = match literal {
+        Literal::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let found = match &column.kind {
+        ColumnKind::String { .. } | ColumnKind::Memo { .. } => {
+            text.map(|text| Value::Text(text.to_owned()))
+        }
+        ColumnKind::Decimal { .. } | ColumnKind::Money { .. } => literal
+            .as_decimal()
+            .or_else(|| text.and_then(value::decimal_text))
+            .map(|number| Value::Text(number.to_string())),
+        ColumnKind::Double { .. } => match literal {
+            Literal::Double(number) => Some(Value::Real(*number)),
+            other => other
+                .as_decimal()
+                .and_then(|number| number.try_into().ok())
+                .map(Value::Real),
+        },
+        ColumnKind::Boolean => match literal {
+            Literal::Bool(truth) => Some(Value::Integer((*truth).into())),
+            Literal::Int(number @ (0 | 1)) => Some(Value::Integer(*number)),
+            _ => match text {
+                Some("1" | "true") => Some(Value::Integer(1)),
+                Some("0" | "false") => Some(Value::Integer(0)),
+                _ => None,
+            },
+        },
+        ColumnKind::Integer { .. }
+        | ColumnKind::BigInt
+        | ColumnKind::Picklist { .. }
+        | ColumnKind::State { .. }
+        | ColumnKind::Status { .. } => match literal {
+            Literal::Int(number) => Some(Value::Integer(*number)),
+            // A number with a fraction still has a place in the order.
+            Literal::Decimal(number) => (*number).try_into().ok().map(Value::Real),
+            _ => text
+                .and_then(|text| text.trim().parse().ok())
+                .map(Value::Integer),
+        },
+        ColumnKind::DateTime {
+            behavior: DateBehavior::DateOnly,
+        } => match literal {
+            Literal::Date(date) => Some(Value::Text(date.to_string())),
+            Literal::DateTimeOffset(time) => {
+                let date = TimeZone::UTC.to_datetime(*time).date();
+                Some(Value::Text(date.to_string()))
+            }
+            _ => text
+                .and_then(|text| text.parse::<jiff::civil::Date>().ok())
+                .map(|date| Value::Text(date.to_string())),
+        },
+        ColumnKind::DateTime { .. } => match literal {
+            Literal::Date(date) => Some(Value::Text(format!("{date}T00:00:00Z"))),
+            Literal::DateTimeOffset(time) => Some(Value::Text(value::instant_text(*time))),
+            _ => text
+                .and_then(value::instant)
+                .map(|time| Value::Text(value::instant_text(time))),
+        },
+        ColumnKind::Uniqueidentifier | ColumnKind::Lookup { .. } => match literal {
+            Literal::Guid(id) => Some(Value::Text(id.to_string())),
+            _ => text.and_then(value::guid).map(Value::Text),
+        },
+    };
+    found.ok_or_else(misfit)
+}
+
+fn is_text(column: &Column) -> bool {
+    matches!(
+        column.kind,
+        ColumnKind::String { .. } | ColumnKind::Memo { .. }
+    )
+}
+
+fn collate(column: &Column) -> &'static str {
+    match column.kind {
+        ColumnKind::String { .. } | ColumnKind::Memo { .. } => " COLLATE FOLDED",
+        ColumnKind::Decimal { .. } | ColumnKind::Money { .. } => " COLLATE DECIMAL",
+        _ => "",
+    }
+}
+
+/// The primitive type of a column in payloads.
+pub(super) fn edm_type(column: &Column) -> &'static str {
+    match &column.kind {
+        ColumnKind::String { .. } | ColumnKind::Memo { .. } => "Edm.String",
+        ColumnKind::Integer { .. }
+        | ColumnKind::Picklist { .. }
+        | ColumnKind::State { .. }
+        | ColumnKind::Status { .. } => "Edm.Int32",
+        ColumnKind::BigInt => "Edm.Int64",
+        ColumnKind::Decimal { .. } | ColumnKind::Money { .. } => "Edm.Decimal",
+        ColumnKind::Double { .. } => "Edm.Double",
+        ColumnKind::Boolean => "Edm.Boolean",
+        ColumnKind::DateTime {
+            behavior: DateBehavior::DateOnly,
+        } => "Edm.Date",
+        ColumnKind::DateTime { .. } => "Edm.DateTimeOffset",
+        ColumnKind::Lookup { .. } | ColumnKind::Uniqueidentifier => "Edm.Guid",
+    }
+}
+
+fn unsupported(what: &str) -> ApiError {
+    ApiError::malformed(format!("{what} is not supported."))
+}
+
+/// The SQL of a plain column of the row `t`.
+pub(super) fn plain(column: &Column) -> Sql {
+    debug_assert!(!column.property_name().is_empty());
+    Sql::new(format!("t.{}", quote(&column.name)), Vec::new())
+}

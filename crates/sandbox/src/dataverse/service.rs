@@ -1,0 +1,384 @@
+//! From an HTTP request to its answer: who calls, in which transaction, and what is done with the
+//! resource the URL names.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::address::{decode_path, options, segments};
+use super::batch;
+use super::errors::{ApiError, ApiResult};
+use super::locate::resolve_content_id;
+use super::model::Model;
+use super::options::{Options, Preferences};
+use super::organisation::{ADMINISTRATOR, user_of};
+use super::resource;
+use super::session::{Actor, Call, Effect, Reply, ReplyBody, Session};
+use super::settings::Settings;
+use super::webhooks::Steps;
+use super::{value, write};
+use crate::auth::{Caller, Tokens, Unauthorized};
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::faults::{Plan, Refusal};
+use crate::http::{CutOff, Origin, Service};
+use crate::rows::{Rows, Sql, Value};
+
+/// The running stand-in, without its server.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) model: Model,
+    pub(super) settings: Settings,
+    pub(super) rows: Rows,
+    pub(super) tokens: Tokens,
+    pub(super) counters: Counters,
+    pub(super) clock: Clock,
+    pub(super) clients: Vec<crate::auth::Client>,
+    pub(super) steps: Mutex<Arc<Steps>>,
+}
+
+/// What the parts of one HTTP request share.
+pub(super) struct Outer<'a> {
+    pub(super) root: &'a str,
+    pub(super) caller: &'a Caller,
+    pub(super) plan: &'a Plan,
+    pub(super) headers: &'a axum::http::HeaderMap,
+}
+
+/// What is in the URL of a request or of a part of a batch.
+const ROOT: &str = "/api/data/v9.";
+
+impl Service for Inner {
+    fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let caller = match self.tokens.identify(request.headers()) {
+            Ok(caller) => caller,
+            Err(error) => return unauthorized(&request, error),
+        };
+        let plan = request
+            .extensions()
+            .get::<Plan>()
+            .cloned()
+            .unwrap_or_default();
+        let origin = request
+            .extensions()
+            .get::<Origin>()
+            .map_or("", |origin| origin.0.as_str());
+        let (version, path) = match request.uri().path().strip_prefix(ROOT) {
+            Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
+            None => ("", ""),
+        };
+        let root = format!("{origin}{ROOT}{version}");
+        let outer = Outer {
+            root: &root,
+            caller: &caller,
+            plan: &plan,
+            headers: request.headers(),
+        };
+        let mut response = if !matches!(version, "0" | "1" | "2") {
+            let error = ApiError::no_segment(request.uri().path());
+            self.finish(Err(error), &Preferences::default())
+        } else if path == "$batch" {
+            batch::run(self, &outer, &request)
+        } else {
+            let call = Call {
+                method: request.method().clone(),
+                root: root.clone(),
+                segments: Vec::new(),
+                options: Options::default(),
+                preferences: Preferences::read(request.headers()),
+                headers: request.headers().clone(),
+                body: request.body().clone(),
+                content_ids: HashMap::new(),
+            };
+            let preferences = call.preferences.clone();
+            let outcome =
+                check_path(path).and_then(|()| self.run(&outer, call, path, request.uri().query()));
+            self.finish(outcome, &preferences)
+        };
+        response.extensions_mut().insert(caller);
+        response
+    }
+
+    fn refusal(&self, refusal: Refusal) -> String {
+        let (code, message) = match refusal {
+            Refusal::TooManyRequests { .. } => (
+                "0x80072322",
+                "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
+            ),
+            Refusal::Unavailable { .. } => (
+                "0x80072323",
+                "The service is temporarily unavailable. Please try again later.",
+            ),
+        };
+        json!({"error": {"code": code, "message": message}}).to_string()
+    }
+
+    fn reset(&self) {
+        if let Err(error) = self.found() {
+            tracing::error!(%error, "the organisation could not be set up again");
+        }
+    }
+}
+
+impl Inner {
+    /// Makes the rows every organisation has.
+    pub(super) fn found(&self) -> Result<(), crate::rows::RowsError> {
+        let name = &self.settings.organization_name;
+        super::organisation::found(
+            &self.model,
+            &self.rows,
+            &self.clients,
+            name,
+            self.clock.now(),
+        )
+    }
+
+    /// Runs one request in a transaction of its own and publishes what it wrote.
+    pub(super) fn run(
+        &self,
+        outer: &Outer<'_>,
+        call: Call,
+        path: &str,
+        query: Option<&str>,
+    ) -> ApiResult<Reply> {
+        let call = aimed(call, path, query)?;
+        let writes = call.method != Method::GET;
+        self.transaction(outer, writes, |session| {
+            resource::answer(session, &call, outer.plan)
+        })
+    }
+
+    /// Runs `work` in a transaction and publishes what it wrote once that is committed.
+    pub(super) fn transaction<T>(
+        &self,
+        outer: &Outer<'_>,
+        writes: bool,
+        work: impl FnOnce(&Session<'_>) -> ApiResult<T>,
+    ) -> ApiResult<T> {
+        let steps = Arc::clone(&self.steps.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = self.clock.now();
+        let inside = |tx: &crate::rows::Tx<'_>| -> ApiResult<(T, Vec<Effect>, String)> {
+            let actor = self.actor(tx, outer)?;
+            let session = Session::new(&self.model, &self.settings, tx, &actor, now, steps);
+            let outcome = work(&session)?;
+            Ok((outcome, session.effects.take(), actor.client))
+        };
+        let (outcome, effects, client) = if writes {
+            self.rows.write(inside)?
+        } else {
+            self.rows.read(inside)?
+        };
+        self.publish(&effects, &client);
+        Ok(outcome)
+    }
+
+    fn publish(&self, effects: &[Effect], client: &str) {
+        for effect in effects {
+            self.counters
+                .row_written(&effect.table, effect.kind, client);
+        }
+    }
+
+    /// Who acts: the token's application user, or somebody else on its behalf.
+    fn actor(&self, tx: &crate::rows::Tx<'_>, outer: &Outer<'_>) -> ApiResult<Actor> {
+        let client = outer.caller.client.clone();
+        let known = self.clients.iter().any(|one| one.id == client);
+        let own = if known {
+            user_of(&client)
+        } else {
+            ADMINISTRATOR
+        }
+        .to_string();
+        let header = |name: &str| {
+            outer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let wanted = header("callerobjectid")
+            .map(|id| ("azureactivedirectoryobjectid", id))
+            .or_else(|| header("mscrmcallerid").map(|id| ("systemuserid", id)));
+        let Some((column, wanted)) = wanted else {
+            return Ok(Actor {
+                client,
+                user: own,
+                on_behalf_by: None,
+            });
+        };
+        let id = value::guid(wanted);
+        let condition = Sql::new(
+            format!("t.{column} = ?"),
+            vec![Value::Text(id.unwrap_or_default())],
+        );
+        let select = crate::rows::Select::from("systemuser", &["systemuserid"]).filter(condition);
+        match tx.select(&select)?.into_iter().flatten().next() {
+            Some(Value::Text(user)) => Ok(Actor {
+                client,
+                user,
+                on_behalf_by: Some(own),
+            }),
+            _ => Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "0x80040220",
+                "The user to act as is not a member of the organization.",
+            )),
+        }
+    }
+
+    /// Makes a row outside of any request, as the administrator.
+    ///
+    /// All rows or none; an error comes with the place of the row it is about.
+    pub(super) fn insert(
+        &self,
+        table: &str,
+        rows: &[Map<String, Json>],
+    ) -> Result<Vec<String>, (usize, ApiError)> {
+        let table = self
+            .model
+            .table(table)
+            .ok_or_else(|| (0, ApiError::no_segment(table)))?;
+        let caller = Caller {
+            client: "sandbox".into(),
+        };
+        let headers = axum::http::HeaderMap::new();
+        let root = format!("http://localhost{ROOT}2");
+        let plan = Plan::default();
+        let outer = Outer {
+            root: &root,
+            caller: &caller,
+            plan: &plan,
+            headers: &headers,
+        };
+        let call = Call {
+            method: Method::POST,
+            root: root.clone(),
+            segments: Vec::new(),
+            options: Options::default(),
+            preferences: Preferences::default(),
+            headers: headers.clone(),
+            body: Bytes::new(),
+            content_ids: HashMap::new(),
+        };
+        let mut at = 0;
+        let made = self.transaction(&outer, true, |session| {
+            let mut ids = Vec::with_capacity(rows.len());
+            for (index, row) in rows.iter().enumerate() {
+                at = index;
+                ids.push(write::create(session, &call, table, row, None, &[])?);
+            }
+            Ok(ids)
+        });
+        made.map_err(|error| (at, error))
+    }
+
+    /// The HTTP response of an outcome.
+    pub(super) fn finish(
+        &self,
+        outcome: ApiResult<Reply>,
+        preferences: &Preferences,
+    ) -> Response<Bytes> {
+        let annotated = preferences.annotations.is_some();
+        let reply = outcome.unwrap_or_else(|error| error_reply(&error, annotated));
+        let (content_type, body) = body_bytes(reply.body);
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = reply.status;
+        let headers = response.headers_mut();
+        let mut put = |name: &'static str, value: &str| {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        };
+        put("OData-Version", "4.0");
+        if let Some(content_type) = content_type {
+            put("Content-Type", content_type);
+        }
+        let request_id = Uuid::new_v4().to_string();
+        put("x-ms-service-request-id", &request_id);
+        put("REQ_ID", &request_id);
+        for (name, value) in &reply.headers {
+            put(name, value);
+        }
+        response
+    }
+}
+
+/// An error as a reply.
+pub(super) fn error_reply(error: &ApiError, annotated: bool) -> Reply {
+    let reply = Reply::json(error.body(annotated)).with_status(error.status);
+    match error.retry_after {
+        Some(seconds) => reply.with_header("Retry-After", seconds.to_string()),
+        None => reply,
+    }
+}
+
+/// The bytes of a body and their type.
+pub(super) fn body_bytes(body: ReplyBody) -> (Option<&'static str>, Vec<u8>) {
+    match body {
+        ReplyBody::Empty => (None, Vec::new()),
+        ReplyBody::Json(json) => (
+            Some("application/json; odata.metadata=minimal"),
+            json.to_string().into_bytes(),
+        ),
+        ReplyBody::Text(text) => (Some("text/plain"), text.into_bytes()),
+        ReplyBody::Xml(text) => (Some("application/xml"), text.into_bytes()),
+    }
+}
+
+/// The call with the path and the query that it is for.
+pub(super) fn aimed(mut call: Call, path: &str, query: Option<&str>) -> ApiResult<Call> {
+    let path = resolve_content_id(&call, &decode_path(path))?;
+    call.segments = segments(super::locate::below_root(&path))?;
+    call.options = Options::read(options(query.unwrap_or_default()))?;
+    Ok(call)
+}
+
+/// The web server in front of the service refuses some characters in a path.
+fn check_path(path: &str) -> ApiResult<()> {
+    let decoded = decode_path(path);
+    let quoted: String = decoded.split('\'').skip(1).step_by(2).collect();
+    match quoted
+        .chars()
+        .find(|character| "/<>*%&:\\?+".contains(*character))
+    {
+        Some(character) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "0x80060888",
+            format!(
+                "A potentially dangerous Request.Path value was detected from the client \
+                 ({character})."
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn unauthorized(request: &Request<Bytes>, error: Unauthorized) -> Response<Bytes> {
+    let origin = request
+        .extensions()
+        .get::<Origin>()
+        .map_or("", |origin| origin.0.as_str());
+    let text = format!("HTTP Error 401 - Unauthorized: Access is denied ({error})");
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let challenge =
+        format!("Bearer authorization_uri={origin}/common/oauth2/authorize, resource_id={origin}/");
+    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// A response that tells the server to close the connection.
+pub(super) fn cut_off() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    response.extensions_mut().insert(CutOff);
+    response
+}
