@@ -32,14 +32,14 @@ pub use config::{Company, FinOpsConfig, NextLink, Settings};
 pub use events::{Endpoint, EventKind, Failure};
 
 use self::events::{Delivery, Events};
-use self::session::{Session, User};
+use self::session::{Row, Session, User};
 use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::Counters;
 use crate::faults::Faults;
 use crate::http::{self, Running};
-use crate::rows::{Rows, RowsError};
+use crate::rows::{self, Rows, RowsError, Select};
 use crate::schema::{self, FinOpsSchema, SchemaError};
 
 /// The client id under which rows are written that no request brought.
@@ -224,6 +224,25 @@ impl FinOps {
         }
         let count = self.store.rows.read(|tx| tx.count(collection, None))?;
         Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    /// All rows of an entity as a client would read them, over all companies, in the order in
+    /// which they were made.
+    pub fn rows(&self, collection: &str) -> Result<Vec<Map<String, Json>>, FinOpsError> {
+        let entity = self
+            .store
+            .schema
+            .collection(collection)
+            .ok_or_else(|| FinOpsError::Entity(collection.to_owned()))?;
+        let mut columns = vec![tables::REC_ID, tables::REC_VERSION];
+        columns.extend(entity.fields.iter().map(|field| field.name.as_str()));
+        let select =
+            Select::from(collection, &columns).order(rows::Order::ascending(tables::REC_ID));
+        let found = self.store.rows.read(|tx| tx.select(&select))?;
+        Ok(found
+            .into_iter()
+            .map(|columns| Row::from_columns(columns).json(&self.store, entity))
+            .collect())
     }
 
     /// What was counted: requests and committed row writes.

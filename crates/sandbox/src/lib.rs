@@ -14,6 +14,7 @@ pub mod finops;
 pub mod http;
 pub mod rows;
 pub mod schema;
+pub mod seed;
 
 #[cfg(test)]
 fn local_http() -> reqwest::Client {

@@ -19,8 +19,6 @@ pub(crate) enum Guess {
 
 /// Names whose words mislead, with the type that they have.
 const EXCEPTIONS: &[(&str, Guess)] = &[
-    // A rate's period is given in whole days.
-    ("ExchangeRateValidFrom", Guess::Date),
     // Amounts of time in seconds since midnight.
     ("AvailableFromTime", Guess::Int),
     ("AvailableToTime", Guess::Int),
@@ -29,7 +27,7 @@ const EXCEPTIONS: &[(&str, Guess)] = &[
     ("PeriodsAfterDueDate", Guess::Int),
     ("LastFileNumber", Guess::Int),
     ("LastFileNumberToday", Guess::Int),
-    ("DecimalPrecision", Guess::Int),
+    ("AdditionalMonthsForCutoffDate", Guess::Int),
     ("DisplayOrder", Guess::Int),
     ("RedeemRanking", Guess::Int),
     ("ExpirationTimeValue", Guess::Int),
@@ -84,7 +82,11 @@ pub(crate) fn from_name(name: &str) -> Guess {
     if name.ends_with("RecId") || name.ends_with("RecordId") {
         return Guess::Int64;
     }
-    if name.ends_with("LineNumber") || name.ends_with("SequenceNumber") || name == "LineNum" {
+    if name.ends_with("LineNumber")
+        || name.ends_with("DecimalPrecision")
+        || name.ends_with("SequenceNumber")
+        || name == "LineNum"
+    {
         return Guess::Int;
     }
     if ["ValidFrom", "ValidTo", "UTCTime"]

@@ -1,89 +1,110 @@
-//! The `$metadata` document, with `MaxLength`, keys, enums and navigation properties.
+//! The `$metadata` document: the schema as an OData model, with lengths, keys, enums and navigation.
 
-use crate::schema::{Entity, FieldKind, FinOpsSchema};
+use odata::csdl::{
+    EntityContainer, EntitySet, EntityType, EnumMember, EnumType, MaxLength, Model,
+    NavigationProperty, Property, Scale, Schema, TypeRef,
+};
 
 use super::metadata::{NAMESPACE, type_names};
+use crate::schema::{Entity, FieldKind, FinOpsSchema};
 
 /// The whole document as CSDL XML.
 pub(super) fn document(schema: &FinOpsSchema) -> String {
-    let mut xml = String::from(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
-         <edmx:Edmx Version=\"4.0\" xmlns:edmx=\"http://docs.oasis-open.org/odata/ns/edmx\">\
-         <edmx:DataServices>",
-    );
-    xml.push_str(&format!(
-        "<Schema Namespace=\"{NAMESPACE}\" xmlns=\"http://docs.oasis-open.org/odata/ns/edm\">\n"
-    ));
-    for known in &schema.enums {
-        xml.push_str(&format!("<EnumType Name=\"{}\">", known.name));
-        for member in &known.members {
-            xml.push_str(&format!(
-                "<Member Name=\"{}\" Value=\"{}\"/>",
-                member.name, member.value
-            ));
-        }
-        xml.push_str("</EnumType>\n");
-    }
-    for entity in &schema.entities {
-        entity_type(schema, entity, &mut xml);
-    }
-    xml.push_str("<EntityContainer Name=\"Resources\">\n");
-    for entity in &schema.entities {
-        xml.push_str(&format!(
-            "<EntitySet Name=\"{}\" EntityType=\"{NAMESPACE}.{}\">",
-            entity.collection, entity.name
-        ));
-        for relation in &entity.relations {
-            xml.push_str(&format!(
-                "<NavigationPropertyBinding Path=\"{}\" Target=\"{}\"/>",
-                relation.name, relation.entity
-            ));
-        }
-        xml.push_str("</EntitySet>\n");
-    }
-    xml.push_str("</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>\n");
-    xml
+    let enum_types = schema
+        .enums
+        .iter()
+        .map(|known| EnumType {
+            name: known.name.clone(),
+            members: known
+                .members
+                .iter()
+                .map(|member| EnumMember {
+                    name: member.name.clone(),
+                    value: member.value,
+                    ..EnumMember::default()
+                })
+                .collect(),
+            ..EnumType::default()
+        })
+        .collect();
+    let sets = schema
+        .entities
+        .iter()
+        .map(|entity| EntitySet {
+            name: entity.collection.clone(),
+            entity_type: qualified(&entity.name),
+            bindings: entity
+                .relations
+                .iter()
+                .map(|relation| (relation.name.clone(), relation.entity.clone()))
+                .collect(),
+            ..EntitySet::default()
+        })
+        .collect();
+    let model = Model {
+        schemas: vec![Schema {
+            namespace: NAMESPACE.to_owned(),
+            entity_types: schema
+                .entities
+                .iter()
+                .map(|entity| entity_type(schema, entity))
+                .collect(),
+            enum_types,
+            container: Some(EntityContainer {
+                name: "Resources".to_owned(),
+                entity_sets: sets,
+                ..EntityContainer::default()
+            }),
+            ..Schema::default()
+        }],
+        ..Model::default()
+    };
+    model.to_xml()
 }
 
-fn entity_type(schema: &FinOpsSchema, entity: &Entity, xml: &mut String) {
-    xml.push_str(&format!("<EntityType Name=\"{}\"><Key>", entity.name));
-    for key in &entity.keys {
-        xml.push_str(&format!("<PropertyRef Name=\"{key}\"/>"));
-    }
-    xml.push_str("</Key>\n");
-    for field in &entity.fields {
-        let (type_name, _) = type_names(field);
-        xml.push_str(&format!(
-            "<Property Name=\"{}\" Type=\"{type_name}\"",
-            field.name
-        ));
-        match &field.kind {
-            FieldKind::String { max_length } if *max_length > 0 => {
-                xml.push_str(&format!(" MaxLength=\"{max_length}\""));
+fn entity_type(schema: &FinOpsSchema, entity: &Entity) -> EntityType {
+    let properties = entity
+        .fields
+        .iter()
+        .map(|field| {
+            let (type_name, _) = type_names(field);
+            let mut property = Property::new(&field.name, TypeRef::single(type_name));
+            // Only text may be left out; the other types have an empty value of their own.
+            property.nullable =
+                matches!(field.kind, FieldKind::String { .. }) && !entity.is_key(&field.name);
+            match &field.kind {
+                FieldKind::String { max_length } if *max_length > 0 => {
+                    property.max_length = Some(MaxLength::Of(u64::from(*max_length)));
+                }
+                FieldKind::Real => property.scale = Some(Scale::Variable),
+                _ => {}
             }
-            FieldKind::Real => xml.push_str(" Scale=\"variable\""),
-            _ => {}
-        }
-        if entity.is_key(&field.name) || !matches!(field.kind, FieldKind::String { .. }) {
-            xml.push_str(" Nullable=\"false\"");
-        }
-        xml.push_str("/>\n");
+            property
+        })
+        .collect();
+    let navigation_properties = entity
+        .relations
+        .iter()
+        .filter_map(|relation| {
+            let target = schema.collection(&relation.entity)?;
+            let type_ref = TypeRef::single(qualified(&target.name));
+            let mut navigation = NavigationProperty::new(&relation.name, type_ref);
+            navigation.constraints = relation
+                .fields
+                .iter()
+                .map(|pair| (pair.from.clone(), pair.to.clone()))
+                .collect();
+            Some(navigation)
+        })
+        .collect();
+    EntityType {
+        key: entity.keys.iter().map(|key| (key.clone(), None)).collect(),
+        properties,
+        navigation_properties,
+        ..EntityType::new(&entity.name)
     }
-    for relation in &entity.relations {
-        let Some(target) = schema.collection(&relation.entity) else {
-            continue;
-        };
-        xml.push_str(&format!(
-            "<NavigationProperty Name=\"{}\" Type=\"{NAMESPACE}.{}\">",
-            relation.name, target.name
-        ));
-        for pair in &relation.fields {
-            xml.push_str(&format!(
-                "<ReferentialConstraint Property=\"{}\" ReferencedProperty=\"{}\"/>",
-                pair.from, pair.to
-            ));
-        }
-        xml.push_str("</NavigationProperty>\n");
-    }
-    xml.push_str("</EntityType>\n");
+}
+
+fn qualified(name: &str) -> String {
+    format!("{NAMESPACE}.{name}")
 }
