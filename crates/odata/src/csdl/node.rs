@@ -130,12 +130,11 @@ impl<R: BufRead> NodeReader<R> {
                 Event::Text(text) => push_text(&mut stack, &text.xml10_content()),
                 Event::CData(text) => push_text(&mut stack, &text.xml10_content()),
                 Event::GeneralRef(reference) => {
-                    let resolved = match reference.resolve_char_ref() {
-                        Ok(Some(c)) => Some(c.to_string()),
-                        _ => {
-                            let name = reference.xml10_content();
-                            resolve_predefined_entity(&name).map(str::to_owned)
-                        }
+                    let resolved = if let Ok(Some(c)) = reference.resolve_char_ref() {
+                        Some(c.to_string())
+                    } else {
+                        let name = reference.xml10_content();
+                        resolve_predefined_entity(&name).map(str::to_owned)
                     };
                     match resolved {
                         Some(text) => push_text(&mut stack, &text),

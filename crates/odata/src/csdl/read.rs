@@ -11,10 +11,6 @@ use super::{
 
 /// One item of a document, in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one exists at a time and is taken apart at once"
-)]
 pub enum SchemaItem {
     /// A document that this one builds on.
     Reference(Reference),

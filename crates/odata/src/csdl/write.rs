@@ -263,7 +263,7 @@ impl Xml {
         ];
         attributes.extend_from_slice(more);
         self.element(element, &attributes, |xml| {
-            xml.annotations(&property.annotations)
+            xml.annotations(&property.annotations);
         });
     }
 

@@ -22,7 +22,7 @@ pub(super) fn calculate(
         (L::Int(a), L::Int(b)) => integers(op, *a, *b),
         (L::Double(_), L::Int(_) | L::Decimal(_) | L::Double(_))
         | (L::Int(_) | L::Decimal(_), L::Double(_)) => match (as_f64(left), as_f64(right)) {
-            (Some(a), Some(b)) => doubles(op, a, b),
+            (Some(a), Some(b)) => Ok(doubles(op, a, b)),
             _ => Err(EvalError::Overflow),
         },
         (L::Int(_) | L::Decimal(_), L::Int(_) | L::Decimal(_)) => {
@@ -93,7 +93,7 @@ fn decimals(op: BinaryOp, a: Decimal, b: Decimal) -> Result<Decimal, EvalError> 
     result.ok_or(EvalError::Overflow)
 }
 
-fn doubles(op: BinaryOp, a: f64, b: f64) -> Result<Literal, EvalError> {
+fn doubles(op: BinaryOp, a: f64, b: f64) -> Literal {
     let result = match op {
         BinaryOp::Add => a + b,
         BinaryOp::Sub => a - b,
@@ -101,7 +101,7 @@ fn doubles(op: BinaryOp, a: f64, b: f64) -> Result<Literal, EvalError> {
         BinaryOp::Mod => a % b,
         _ => a / b,
     };
-    Ok(Literal::Double(result))
+    Literal::Double(result)
 }
 
 /// Dates and durations; `None` if the two kinds do not go together.

@@ -85,9 +85,10 @@ impl Collation {
                 L::Int(_) | L::Decimal(_) | L::Double(_),
                 L::Int(_) | L::Decimal(_) | L::Double(_),
             ) => numbers(left, right),
-            (L::String(a), L::String(b)) => Some(self.strings(a, b)),
-            (L::Enum { members: a, .. }, L::Enum { members: b, .. } | L::String(b))
-            | (L::String(a), L::Enum { members: b, .. }) => Some(self.strings(a, b)),
+            (
+                L::String(a) | L::Enum { members: a, .. },
+                L::String(b) | L::Enum { members: b, .. },
+            ) => Some(self.strings(a, b)),
             (L::Guid(a), L::Guid(b)) => Some(a.cmp(b)),
             (L::Guid(a), L::String(b)) if self.quoted_guids => Some(a.cmp(&guid(b)?)),
             (L::String(a), L::Guid(b)) if self.quoted_guids => Some(guid(a)?.cmp(b)),

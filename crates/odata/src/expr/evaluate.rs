@@ -194,7 +194,7 @@ impl Scope<'_> {
         match expr {
             Expr::Literal(literal) | Expr::Json(Json::Value(literal)) => Ok(literal.clone()),
             Expr::Path(path) => self.path(path),
-            Expr::Alias(name) => self.aliased(name, |scope, expr| scope.value(expr)),
+            Expr::Alias(name) => self.aliased(name, Self::value),
             Expr::Not(inner) => Ok(truth_literal(self.truth(inner)?.map(|truth| !truth))),
             Expr::Negate(inner) => arithmetic::negate(&self.value(inner)?),
             Expr::And(operands) => self.chain(operands, false),

@@ -28,6 +28,9 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
     Ok(expr)
 }
 
+/// The variable and the condition of a lambda.
+type Condition = (String, Box<Expr>);
+
 /// An expression with the depth of its tree.
 type Tall = (Expr, usize);
 
@@ -407,7 +410,7 @@ impl<'a> Parser<'a> {
         let mut segments = Vec::new();
         let mut height = 0;
         if self.scanner.eat('$') {
-            let word = self.scanner.take_while(|c| is_identifier_part(c));
+            let word = self.scanner.take_while(is_identifier_part);
             match word {
                 "it" | "this" | "root" => segments.push(PathSegment::Name(format!("${word}"))),
                 "count" => segments.push(PathSegment::Count(self.count_options()?)),
@@ -486,10 +489,7 @@ impl<'a> Parser<'a> {
         self.key_or_arguments(name, segments)
     }
 
-    fn lambda(
-        &mut self,
-        kind: LambdaKind,
-    ) -> Result<(Option<(String, Box<Expr>)>, usize), ParseError> {
+    fn lambda(&mut self, kind: LambdaKind) -> Result<(Option<Condition>, usize), ParseError> {
         self.scanner.skip_blanks();
         if kind == LambdaKind::Any && self.scanner.eat(')') {
             return Ok((None, 0));
@@ -580,11 +580,11 @@ impl<'a> Parser<'a> {
                 let (expr, height) = self.climb(0)?;
                 match expr {
                     Expr::Literal(literal) => Ok((Json::Value(literal), 1)),
+                    Expr::Json(json) => Ok((json, height)),
                     expr => Ok((Json::Expr(Box::new(expr)), height + 1)),
                 }
             }
         };
-        self.scanner.skip_blanks();
         self.depth -= 1;
         found
     }
@@ -599,6 +599,7 @@ impl<'a> Parser<'a> {
                 let (item, item_height) = self.json()?;
                 height = height.max(item_height);
                 items.push(item);
+                self.scanner.skip_blanks();
                 if !self.scanner.eat(',') {
                     break;
                 }
@@ -622,6 +623,7 @@ impl<'a> Parser<'a> {
                 let (value, value_height) = self.json()?;
                 height = height.max(value_height);
                 members.push((name, value));
+                self.scanner.skip_blanks();
                 if !self.scanner.eat(',') {
                     break;
                 }

@@ -203,7 +203,15 @@ impl Display for Json {
                 }
                 f.write_char('}')
             }
-            Self::Expr(expr) => write!(f, "{expr}"),
+            Self::Expr(expr) => {
+                let text = expr.to_string();
+                // What starts like JSON would be read as JSON and end there.
+                if text.starts_with(['[', '{', '"']) {
+                    write!(f, "({text})")
+                } else {
+                    f.write_str(&text)
+                }
+            }
         }
     }
 }

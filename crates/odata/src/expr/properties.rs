@@ -29,7 +29,9 @@ fn visit(expr: &Expr, scope: &mut Scope, found: &mut Vec<String>) {
         Expr::Path(path) => visit_path(path, scope, found),
         Expr::Not(inner) | Expr::Negate(inner) => visit(inner, scope, found),
         Expr::And(items) | Expr::Or(items) | Expr::List(items) => {
-            items.iter().for_each(|item| visit(item, scope, found));
+            for item in items {
+                visit(item, scope, found);
+            }
         }
         Expr::Binary { left, right, .. } => {
             visit(left, scope, found);
@@ -39,7 +41,11 @@ fn visit(expr: &Expr, scope: &mut Scope, found: &mut Vec<String>) {
             visit(value, scope, found);
             visit(list, scope, found);
         }
-        Expr::Call { args, .. } => args.iter().for_each(|arg| visit(arg, scope, found)),
+        Expr::Call { args, .. } => {
+            for arg in args {
+                visit(arg, scope, found);
+            }
+        }
         Expr::Case(branches) => {
             for (condition, value) in branches {
                 visit(condition, scope, found);
@@ -58,11 +64,15 @@ fn visit(expr: &Expr, scope: &mut Scope, found: &mut Vec<String>) {
 fn visit_json(json: &Json, scope: &mut Scope, found: &mut Vec<String>) {
     match json {
         Json::Value(_) => {}
-        Json::Array(items) => items.iter().for_each(|item| visit_json(item, scope, found)),
+        Json::Array(items) => {
+            for item in items {
+                visit_json(item, scope, found);
+            }
+        }
         Json::Object(members) => {
-            members
-                .iter()
-                .for_each(|(_, value)| visit_json(value, scope, found));
+            for (_, value) in members {
+                visit_json(value, scope, found);
+            }
         }
         Json::Expr(expr) => visit(expr, scope, found),
     }
@@ -88,8 +98,9 @@ fn visit_path(path: &Path, scope: &mut Scope, found: &mut Vec<String>) {
                 // The function's own subject, if any, is read as well as its arguments.
                 record(&text, found);
                 text.clear();
-                args.iter()
-                    .for_each(|(_, value)| visit(value, scope, found));
+                for (_, value) in args {
+                    visit(value, scope, found);
+                }
             }
             PathSegment::Lambda(lambda) => {
                 let mark = found.len();

@@ -203,9 +203,10 @@ pub enum PathSegment {
     Name(String),
     /// A qualified type name: the value seen as that type.
     Cast(String),
-    /// A key in parentheses after a name.
+    /// A key of one value in parentheses after a name.
     Key(KeyPredicate),
-    /// A function of the service with its named arguments.
+    /// A function of the service with its named arguments. A key with column names is spelt the
+    /// same and reads as this.
     Function {
         /// Its name, with or without a namespace.
         name: String,

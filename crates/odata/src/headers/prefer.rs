@@ -26,6 +26,10 @@ pub enum Return {
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a preference of its own"
+)]
 pub struct Prefer {
     /// `return=representation` or `return=minimal`.
     pub returns: Option<Return>,

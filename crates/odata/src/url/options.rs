@@ -398,8 +398,10 @@ fn boolean(text: &str) -> Result<bool, ParseError> {
     }
 }
 
+type Item<'a> = (String, Option<(usize, &'a str)>);
+
 /// A path and what stands in the parentheses after it, with the latter's offset.
-fn item(piece: &str) -> Result<(String, Option<(usize, &str)>), ParseError> {
+fn item(piece: &str) -> Result<Item<'_>, ParseError> {
     let trimmed = piece.trim_end();
     let blanks = trimmed.len() - trimmed.trim_start().len();
     let (path, inside) = match trimmed.find('(') {

@@ -272,6 +272,9 @@ fn arguments(text: &str) -> Result<Arguments, ParseError> {
         if scanner.identifier().is_none() || !scanner.is_done() {
             return Err(key_error);
         }
+        if named.iter().any(|(known, _)| known == name.trim()) {
+            return Err(key_error);
+        }
         let value_at = 1 + offset + name.len() + 1;
         let value = expr::parse(value).map_err(|error| error.shifted(value_at))?;
         named.push((name.trim().to_owned(), value));
