@@ -3,11 +3,29 @@
 //! A connector turns its system's protocol into [`System`]: schemas, whole reads, changes since a
 //! cursor, point reads and bulk writes. It knows tables, columns and versions, and nothing of maps,
 //! pairs or the journal. A new system is one new folder here.
+//!
+//! The road through the crate: [`system`] and [`error`] are the words that everyone speaks;
+//! `connection` is the way to a web service (sign-in, retries, batches); [`dataverse`] and
+//! [`finops`] are the systems, built from their configuration.
 
+pub mod codes;
+mod connection;
+pub mod dataverse;
+mod endpoint;
 pub mod error;
+pub mod finops;
+mod mismatch;
+mod scalar;
 pub mod system;
+#[cfg(test)]
+mod testing;
+pub mod timing;
+
+pub use connection::RetryPolicy;
+pub use dataverse::{Dataverse, DataverseConfig};
 
 pub use error::{Class, SystemError};
+pub use finops::{Etags, FinOps, FinOpsConfig};
 pub use system::{
     Changes, ChangesRequest, Cursor, Find, Found, Notice, Page, Seen, SnapshotRequest, System,
     Write, Written,

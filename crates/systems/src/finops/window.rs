@@ -1,0 +1,158 @@
+//! Where reading changes stands: a window over the time of modification.
+//!
+//! The service has no change tokens, only a time of modification in whole seconds, which a
+//! transaction sets before it ends. So rows turn up late, with a time that was read past already.
+//! Every sweep therefore begins a while (the overlap) before the end of the last one, and rows
+//! that are still at the version that was reported are left out.
+//!
+//! 1. A sweep reads rows with `modified >= from`, page by page in the order of modification and
+//!    key. A row that moves meanwhile moves to the end and is met again.
+//! 2. When a page is not full, the sweep is over. The next one begins at the newest time seen or
+//!    at the time this sweep began, whichever is earlier, less the overlap. An idle table's window
+//!    does not stay open for ever: what is older than the sweep by far more than a transaction
+//!    lasts is settled.
+
+use crate::error::SystemError;
+use crate::mismatch;
+use crate::system::Cursor;
+use duet_map::record::Record;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What an idle window is kept open for beyond twice the overlap: clocks of the service's machines
+/// may differ by so much.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// The most versions that a cursor remembers. Beyond, rows are reported twice rather than missed.
+const REMEMBERED: usize = 50_000;
+
+/// A stored position. Its JSON form is a persisted format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Window {
+    v: u8,
+    /// The sweep reads rows modified at or after this time.
+    pub(super) from: Timestamp,
+    /// The last row that the sweep has read, while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Place>,
+    /// When the sweep under way began, by the service's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) begun: Option<Timestamp>,
+    /// The newest time of modification seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) newest: Option<Timestamp>,
+    /// Versions that were reported: a digest of record and version, and its time of modification
+    /// in seconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    seen: BTreeMap<String, i64>,
+}
+
+/// A row's place in the order of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// When it was modified, in full precision.
+    pub(super) modified: Timestamp,
+    /// Its identifier.
+    pub(super) id: String,
+}
+
+impl Window {
+    /// A window that begins the overlap before a time.
+    pub(super) fn opening(at: Timestamp, overlap: SignedDuration) -> Self {
+        Self {
+            v: 1,
+            from: back(at, overlap),
+            at: None,
+            begun: None,
+            newest: None,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        // Times and texts always have a JSON form.
+        Cursor(serde_json::to_string(self).unwrap_or_default())
+    }
+
+    pub(super) fn parse(system: &str, table: &str, cursor: &Cursor) -> Result<Self, SystemError> {
+        serde_json::from_str::<Self>(&cursor.0)
+            .ok()
+            .filter(|window| window.v == 1)
+            .ok_or_else(|| mismatch::bad_cursor(system, table))
+    }
+
+    /// Notes when the sweep began, with its first page.
+    pub(super) fn begin(&mut self, server_time: Timestamp) {
+        self.begun.get_or_insert(server_time);
+    }
+
+    /// Takes a record in; says whether it is news. `modified` is the time by which it is ordered.
+    pub(super) fn take(&mut self, record: &Record, modified: Timestamp) -> bool {
+        self.newest = self.newest.max(Some(modified));
+        self.at = Some(Place {
+            modified,
+            id: record.id.0.clone(),
+        });
+        let version = record
+            .version
+            .as_ref()
+            .map_or_else(|| modified.to_string(), |version| version.tag.clone());
+        let digest = digest(&record.id.0, &version);
+        if self.seen.contains_key(&digest) {
+            return false;
+        }
+        if self.seen.len() < REMEMBERED {
+            self.seen.insert(digest, modified.as_second());
+        }
+        true
+    }
+
+    /// Remembers a record that another read has reported, if the next sweep will meet it.
+    pub(super) fn remember(&mut self, record: &Record) {
+        if let Some(modified) = record.modified
+            && modified >= self.from
+        {
+            self.take(record, modified);
+            self.at = None;
+        }
+    }
+
+    /// Ends a sweep: the next one begins where nothing can have been missed.
+    pub(super) fn end(&mut self, overlap: SignedDuration) {
+        let begun = self.begun.take();
+        self.at = None;
+        let certain = match (self.newest, begun) {
+            (Some(newest), Some(begun)) => newest.min(begun),
+            (Some(newest), None) => newest,
+            (None, Some(begun)) => begun,
+            (None, None) => return,
+        };
+        let mut from = back(certain, overlap);
+        if let Some(begun) = begun {
+            from = from.max(back(begun, overlap * 2 + SKEW));
+        }
+        // A window never moves back.
+        self.from = self.from.max(from);
+        let oldest = self.from.as_second();
+        self.seen.retain(|_, modified| *modified >= oldest);
+    }
+}
+
+fn back(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// Sixteen digits that stand for a record at a version.
+fn digest(id: &str, version: &str) -> String {
+    // The space is this module's own; it only has to stay the same.
+    const SPACE: Uuid = Uuid::from_u128(0x7d1f_4a90_52c3_4b8e_9a64_0c8d_31f2_5e77);
+    let text = format!("{}\n{}", id.to_lowercase(), version);
+    let (high, _) = Uuid::new_v5(&SPACE, text.as_bytes()).as_u64_pair();
+    format!("{high:016x}")
+}
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;
