@@ -46,6 +46,14 @@ impl FieldSet {
         })
     }
 
+    /// The fields of this set that are not in the other.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        self.iter()
+            .filter(|field| !other.contains(*field))
+            .collect()
+    }
+
     /// The fields of either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

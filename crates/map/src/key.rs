@@ -149,7 +149,7 @@ impl CompiledMap {
     }
 
     /// The question that must be answered before the row's company is known, if any.
-    pub(crate) fn company_need(
+    pub fn company_need(
         &self,
         side: Side,
         row: &Row,

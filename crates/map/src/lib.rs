@@ -13,9 +13,11 @@
 mod canonical;
 pub mod check;
 pub mod codes;
+pub mod company;
 pub mod compile;
 pub mod compiled;
 mod convert;
+mod counterpart;
 pub mod diagnostic;
 pub mod field_set;
 pub mod file;

@@ -109,6 +109,11 @@ impl ResolvedLookups {
         self.0.insert(need, resolution);
     }
 
+    /// Takes in other answers.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// How many answers are known.
     pub fn len(&self) -> usize {
         self.0.len()

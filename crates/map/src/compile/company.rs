@@ -2,13 +2,11 @@
 
 use super::Compiler;
 use crate::codes;
+use crate::company::{COMPANY_CODE, code_column};
 use crate::compiled::CompanyColumn;
 use crate::file::{Company, Mark};
-use crate::schema::{ColumnType, TableSchema};
+use crate::schema::ColumnType;
 use crate::side::{PerSide, Side};
-
-/// The column of `cdm_companies` that holds the company's code.
-const COMPANY_CODE: &str = "cdm_companycode";
 
 impl Compiler<'_> {
     /// `Some(None)` for a shared map, `None` if the sides do not go together (reported).
@@ -68,7 +66,7 @@ impl Compiler<'_> {
         let table = targets
             .iter()
             .find_map(|target| self.sources[side].table(&target.table));
-        match table.and_then(|table| Some((table.name.clone(), code_column(table)?))) {
+        match table.and_then(|table| Some((table.name.clone(), code_column(table)?.to_owned()))) {
             Some((table, path)) => Some(CompanyColumn::Lookup { slot, table, path }),
             None => {
                 self.error(
@@ -107,18 +105,4 @@ impl Compiler<'_> {
             }
         }
     }
-}
-
-fn code_column(table: &TableSchema) -> Option<String> {
-    if let Some(column) = table.column(COMPANY_CODE) {
-        return Some(column.name.clone());
-    }
-    let mut keys = table.alternate_keys.iter().chain([&table.primary_key]);
-    keys.find_map(|key| match key.as_slice() {
-        [name] => {
-            let column = table.column(name)?;
-            matches!(column.ty, ColumnType::Text { .. }).then(|| column.name.clone())
-        }
-        _ => None,
-    })
 }

@@ -1,0 +1,545 @@
+//! Deliver: check, merge and write, until the other side has it or says why not.
+//!
+//! A write names the version it was merged against. When the other side has moved meanwhile, the
+//! record is read and merged again; nothing is written over what nobody has seen.
+
+use super::settle::Landing;
+use super::target::{Target, current};
+use super::{Errand, Upsert, Wish, parked, passes};
+use crate::core::Core;
+use crate::error::EngineError;
+use duet_map::CompiledMap;
+use duet_map::diagnostic::Code;
+use duet_map::merge::Merged;
+use duet_map::record::RecordId;
+use duet_map::side::Side;
+use duet_map::value::{Row, Value};
+use duet_store::change::ParkReason;
+use duet_store::settlement::{Outcome, Settlement};
+use duet_store::store::Intent;
+use duet_systems::{Class, Found, SystemError, Write, Written};
+use jiff::SignedDuration;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How often a record that keeps moving is merged again before it waits its turn.
+const MERGES: usize = 4;
+
+/// The name space of the identifiers that Duet chooses for records it creates.
+const CREATED: Uuid = Uuid::from_u128(0x6475_6574_2d63_7265_6174_6564_2d69_6473);
+
+/// A write that is ready to go.
+struct Ready {
+    errand: Errand,
+    target: Target,
+    merged: Merged,
+    write: Write,
+}
+
+/// What became of one attempt.
+enum Attempt {
+    /// It ended.
+    Ended(Box<Settlement>),
+    /// The other side moved: read and merge again.
+    Again(Box<Errand>),
+}
+
+impl Core {
+    /// Brings every errand to an end.
+    pub(super) async fn deliver(
+        &self,
+        map: &CompiledMap,
+        errands: Vec<Errand>,
+    ) -> Result<Vec<Settlement>, EngineError> {
+        let mut settlements = Vec::with_capacity(errands.len());
+        let mut open = errands;
+        for merge in 0..MERGES {
+            if open.is_empty() {
+                break;
+            }
+            let targets = self.targets(map, &open, merge > 0).await?;
+            let mut ready = Vec::new();
+            for (errand, target) in open.drain(..).zip(targets) {
+                match self.prepare(map, errand, target) {
+                    Ok(one) => ready.push(one),
+                    Err(settlement) => settlements.push(*settlement),
+                }
+            }
+            for to in Side::BOTH {
+                let (mine, others) = ready.into_iter().partition(|one| one.errand.to() == to);
+                ready = others;
+                for attempt in self.write(map, to, mine).await? {
+                    match attempt {
+                        Attempt::Ended(settlement) => settlements.push(*settlement),
+                        Attempt::Again(errand) => open.push(*errand),
+                    }
+                }
+            }
+        }
+        // What still moves is edited right now; it comes back in a moment.
+        for errand in open {
+            let until = self.due_again(errand.change.attempts, None);
+            settlements.push(errand.ends(Outcome::Postponed {
+                until,
+                code: Code(4104).to_string(),
+            }));
+        }
+        Ok(settlements)
+    }
+
+    /// Merges and checks; what needs no write ends here.
+    fn prepare(
+        &self,
+        map: &CompiledMap,
+        errand: Errand,
+        target: Target,
+    ) -> Result<Ready, Box<Settlement>> {
+        let to = errand.to();
+        match &target {
+            Target::Ambiguous => {
+                let message = format!(
+                    "several records of {} on the {to} side carry this key; make the key unique \
+                     there, then retry",
+                    map.table(to)
+                );
+                return Err(Box::new(errand.ends(parked(
+                    ParkReason::Validation,
+                    Code(2103),
+                    message,
+                ))));
+            }
+            Target::Gone if matches!(errand.wish, Wish::Upsert(_)) => {
+                let message = format!(
+                    "the record was changed on the {} side and deleted on the {to} side; delete \
+                     it here too, or retry to let the deletion travel first",
+                    errand.from
+                );
+                return Err(Box::new(errand.ends(parked(
+                    ParkReason::Conflict,
+                    Code(2104),
+                    message,
+                ))));
+            }
+            _ => {}
+        }
+        match &errand.wish {
+            Wish::Delete => self.prepare_delete(map, errand, target),
+            Wish::Upsert(upsert) => {
+                let base = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
+                let known = errand
+                    .pair
+                    .as_ref()
+                    .map(|pair| &pair.body.halves[errand.from].image);
+                let now = match &target {
+                    Target::Trusted { .. } => base,
+                    other => current(other),
+                };
+                let merged = map.merge(
+                    errand.from,
+                    &upsert.row,
+                    base,
+                    now,
+                    &upsert.translation,
+                    known,
+                );
+                self.prepare_upsert(map, errand, target, merged)
+            }
+        }
+    }
+
+    fn prepare_upsert(
+        &self,
+        map: &CompiledMap,
+        errand: Errand,
+        target: Target,
+        merged: Merged,
+    ) -> Result<Ready, Box<Settlement>> {
+        let to = errand.to();
+        if merged.write.is_empty() && !matches!(target, Target::Absent) {
+            let landing = Landing {
+                errand,
+                target,
+                merged,
+                stored: None,
+                tick: None,
+            };
+            return Err(Box::new(self.land(map, landing)));
+        }
+        let create = matches!(target, Target::Absent);
+        let problems = map.check(to, &merged.write, create);
+        if let Some(first) = problems.first() {
+            let message = problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ");
+            return Err(Box::new(errand.ends(parked(
+                ParkReason::Validation,
+                first.code,
+                message,
+            ))));
+        }
+        let row = merged.write.clone();
+        let write = match &target {
+            Target::Trusted { id, version } => Write::Update {
+                id: id.clone(),
+                row,
+                if_version: Some(version.clone()),
+            },
+            Target::Read(record) => Write::Update {
+                id: record.id.clone(),
+                row,
+                if_version: record.version.clone(),
+            },
+            Target::Absent | Target::Gone | Target::Ambiguous => {
+                let id = self.systems[to]
+                    .accepts_ids()
+                    .then(|| chosen_id(map.id(), errand.change.seq));
+                Write::Create { id, row }
+            }
+        };
+        Ok(Ready {
+            errand,
+            target,
+            merged,
+            write,
+        })
+    }
+
+    fn prepare_delete(
+        &self,
+        map: &CompiledMap,
+        errand: Errand,
+        target: Target,
+    ) -> Result<Ready, Box<Settlement>> {
+        use duet_map::file::Deletes;
+        let to = errand.to();
+        let nothing = Merged::default();
+        let (id, if_version) = match &target {
+            Target::Trusted { id, version } => (id.clone(), Some(version.clone())),
+            Target::Read(record) => {
+                let image = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
+                if image.is_some_and(|image| !map.diff(to, &record.row, image).is_empty()) {
+                    let message = format!(
+                        "the record was deleted on the {} side and changed on the {to} side; \
+                         delete it there too, or create it here again",
+                        errand.from
+                    );
+                    return Err(Box::new(errand.ends(parked(
+                        ParkReason::Conflict,
+                        Code(2105),
+                        message,
+                    ))));
+                }
+                (record.id.clone(), record.version.clone())
+            }
+            Target::Absent | Target::Gone | Target::Ambiguous => {
+                let landing = Landing {
+                    errand,
+                    target,
+                    merged: nothing,
+                    stored: None,
+                    tick: None,
+                };
+                return Err(Box::new(self.land(map, landing)));
+            }
+        };
+        let write = match map.deletes() {
+            Deletes::Propagate => Write::Delete { id, if_version },
+            Deletes::Ignore => {
+                let landing = Landing {
+                    errand,
+                    target,
+                    merged: nothing,
+                    stored: None,
+                    tick: None,
+                };
+                let mut settlement = self.land(map, landing);
+                settlement.outcome =
+                    Outcome::Filtered("the map ignores deletions; the other record stays".into());
+                return Err(Box::new(settlement));
+            }
+            Deletes::Deactivate => {
+                if map.schema(to).column("statecode").is_none() {
+                    let message = format!(
+                        "the map deactivates instead of deleting, but {} has no statecode; set \
+                         `deletes: propagate` or `deletes: ignore`",
+                        map.table(to)
+                    );
+                    return Err(Box::new(errand.ends(parked(
+                        ParkReason::Refused,
+                        Code(2106),
+                        message,
+                    ))));
+                }
+                let row = Row::new()
+                    .with("statecode", Value::Int(1))
+                    .with("statuscode", Value::Int(2));
+                Write::Update {
+                    id,
+                    row,
+                    if_version,
+                }
+            }
+        };
+        Ok(Ready {
+            errand,
+            target,
+            merged: nothing,
+            write,
+        })
+    }
+
+    /// Sends what is ready to one side and reads the answers.
+    async fn write(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        ready: Vec<Ready>,
+    ) -> Result<Vec<Attempt>, EngineError> {
+        let mut attempts = Vec::with_capacity(ready.len());
+        let ready = self.declare_intents(map, to, ready, &mut attempts).await?;
+        if ready.is_empty() {
+            return Ok(attempts);
+        }
+        let writes = ready.iter().map(|one| one.write.clone()).collect();
+        let answers = self.systems[to]
+            .write(map.table(to), map.columns(to), writes)
+            .await;
+        let tick = self.tick().await?;
+        let some_passed = answers
+            .iter()
+            .any(|answer| !matches!(answer, Err(error) if passes(error.class)));
+        if some_passed {
+            self.recovered(to);
+        }
+        for (one, answer) in ready.into_iter().zip(answers) {
+            attempts.push(match answer {
+                Ok(written) => {
+                    let stored = match written {
+                        Written::Stored(record) => Some(record),
+                        Written::Deleted => None,
+                    };
+                    let Ready {
+                        errand,
+                        target,
+                        merged,
+                        ..
+                    } = one;
+                    let landing = Landing {
+                        errand,
+                        target,
+                        merged,
+                        stored,
+                        tick: Some(tick),
+                    };
+                    Attempt::Ended(Box::new(self.land(map, landing)))
+                }
+                Err(error) => self.refused(map, to, one, error, some_passed),
+            });
+        }
+        Ok(attempts)
+    }
+
+    /// Reads a refusal by what has to be done about it.
+    fn refused(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        one: Ready,
+        error: SystemError,
+        others_passed: bool,
+    ) -> Attempt {
+        let errand = one.errand;
+        let end = |errand: Errand, outcome| Attempt::Ended(Box::new(errand.ends(outcome)));
+        let words = || match &error.detail {
+            Some(detail) => format!("{} ({detail})", error.message),
+            None => error.message.clone(),
+        };
+        match error.class {
+            Class::Gone if matches!(errand.wish, Wish::Delete) => {
+                let landing = Landing {
+                    errand,
+                    target: one.target,
+                    merged: one.merged,
+                    stored: None,
+                    tick: None,
+                };
+                Attempt::Ended(Box::new(self.land(map, landing)))
+            }
+            Class::Moved | Class::Duplicate | Class::Gone => Attempt::Again(Box::new(errand)),
+            Class::Retry | Class::Wait | Class::FixAccess => {
+                if others_passed
+                    && error.class == Class::Retry
+                    && errand.change.attempts >= self.settings.attempts
+                {
+                    return end(errand, parked(ParkReason::Fault, error.code, words()));
+                }
+                if !others_passed {
+                    self.trouble(to, error.to_string());
+                }
+                let until = self.due_again(errand.change.attempts, error.retry_after);
+                end(
+                    errand,
+                    Outcome::Postponed {
+                        until,
+                        code: error.code.to_string(),
+                    },
+                )
+            }
+            Class::FixData => end(errand, parked(ParkReason::Refused, error.code, words())),
+            Class::FixMap | Class::CursorExpired | Class::Bug => {
+                end(errand, parked(ParkReason::Fault, error.code, words()))
+            }
+        }
+    }
+
+    /// When a change that failed for a passing reason is due again.
+    fn due_again(&self, attempts: u32, asked: Option<Duration>) -> jiff::Timestamp {
+        let pause = self.backoff(attempts, asked);
+        let now = self.clock.now();
+        SignedDuration::try_from(pause)
+            .ok()
+            .and_then(|pause| now.checked_add(pause).ok())
+            .unwrap_or(now)
+    }
+
+    /// Makes intents durable before creates whose key the other side allocates, and looks up the
+    /// outcome of creates that were sent before and never answered.
+    async fn declare_intents(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        ready: Vec<Ready>,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Vec<Ready>, EngineError> {
+        if map.allocates() != Some(to) {
+            return Ok(ready);
+        }
+        let (creates, mut others): (Vec<Ready>, Vec<Ready>) = ready.into_iter().partition(|one| {
+            matches!(one.write, Write::Create { .. })
+                && crate::capture::is_unresolved(&one.errand.key)
+        });
+        let seqs: Vec<i64> = creates
+            .iter()
+            .flat_map(|one| {
+                std::iter::once(one.errand.change.seq)
+                    .chain(one.errand.change.supersedes.iter().copied())
+            })
+            .collect();
+        let known = self.store.intents(&seqs).await?;
+        let mut declared = Vec::new();
+        for one in creates {
+            let seqs = std::iter::once(one.errand.change.seq)
+                .chain(one.errand.change.supersedes.iter().copied());
+            match seqs.into_iter().find_map(|seq| known.get(&seq)) {
+                Some(intent) => match self.outcome_of(map, to, intent).await? {
+                    Found::None => others.push(one),
+                    Found::One(record) => {
+                        let merged = one.merged;
+                        let landing = Landing {
+                            errand: one.errand,
+                            target: Target::Absent,
+                            merged,
+                            stored: Some(record),
+                            tick: Some(self.tick().await?),
+                        };
+                        attempts.push(Attempt::Ended(Box::new(self.land(map, landing))));
+                    }
+                    Found::Many(_) => {
+                        let message = format!(
+                            "a create was sent to {} and never answered, and several records \
+                             there look like it; delete the ones that should not be, then retry",
+                            map.table(to)
+                        );
+                        attempts.push(Attempt::Ended(Box::new(one.errand.ends(parked(
+                            ParkReason::Fault,
+                            Code(4105),
+                            message,
+                        )))));
+                    }
+                },
+                None => {
+                    declared.push(Intent {
+                        seq: one.errand.change.seq,
+                        map: map.id().to_owned(),
+                        to,
+                        row: one.merged.write.clone(),
+                        at: self.clock.now(),
+                    });
+                    others.push(one);
+                }
+            }
+        }
+        if !declared.is_empty() {
+            self.store.add_intents(declared).await?;
+        }
+        Ok(others)
+    }
+
+    /// Looks for a record that an earlier create may have made: one that carries every value that
+    /// was sent and belongs to no pair.
+    async fn outcome_of(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        intent: &Intent,
+    ) -> Result<Found, EngineError> {
+        let equal = intent
+            .row
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(column, value)| (column.to_owned(), value.clone()))
+            .collect();
+        let found = self.systems[to]
+            .find(
+                map.table(to),
+                map.columns(to),
+                &[duet_systems::Find { equal }],
+            )
+            .await
+            .map_err(|error| self.failed(to, format!("search {}", map.table(to)), error))?
+            .into_iter()
+            .next()
+            .unwrap_or(Found::None);
+        let ids: Vec<RecordId> = match &found {
+            Found::None => return Ok(found),
+            Found::One(record) => vec![record.id.clone()],
+            Found::Many(ids) => ids.clone(),
+        };
+        let paired = self.store.pairs_by_record(map.id(), to, &ids).await?;
+        let free: Vec<RecordId> = ids
+            .into_iter()
+            .filter(|id| !paired.contains_key(id))
+            .collect();
+        match (free.as_slice(), found) {
+            ([], _) => Ok(Found::None),
+            ([_], Found::One(record)) => Ok(Found::One(record)),
+            ([id], _) => {
+                let read = self.systems[to]
+                    .fetch(map.table(to), map.columns(to), std::slice::from_ref(id))
+                    .await
+                    .map_err(|error| self.failed(to, format!("read {}", map.table(to)), error))?;
+                Ok(read
+                    .into_iter()
+                    .flatten()
+                    .next()
+                    .map_or(Found::None, |record| Found::One(Box::new(record))))
+            }
+            (_, _) => Ok(Found::Many(free)),
+        }
+    }
+}
+
+/// The identifier of a record that this change creates: the same at every attempt, and another one
+/// for every change, so that a late deletion of an earlier record never hits a later one.
+fn chosen_id(map: &str, seq: i64) -> RecordId {
+    RecordId(Uuid::new_v5(&CREATED, format!("{map}/{seq}").as_bytes()).to_string())
+}
+
+impl Upsert {
+    /// Whether everything that the change wants can go now.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.later.is_none()
+    }
+}

@@ -1,0 +1,257 @@
+//! Apply: the road from the journal to the other side, one round of a map at a time.
+//!
+//! 1. [`intake`]: pair, diff, filter, translate and look up: what does the change want?
+//! 2. [`target`]: how does the other side stand?
+//! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
+//! 4. [`settle`]: images, pair and outcome of each change.
+//!
+//! A round works on many changes at once, because every question to a system or the store is asked
+//! for all of them together. No two changes of a round belong to the same pair.
+
+mod deliver;
+mod intake;
+mod settle;
+mod target;
+
+use crate::core::Core;
+use crate::error::EngineError;
+use crate::progress::Event;
+use crate::resolve::{UNOWNED, key_token, record_token};
+use duet_map::CompiledMap;
+use duet_map::diagnostic::Code;
+use duet_map::field_set::FieldSet;
+use duet_map::record::{Key, Version};
+use duet_map::side::Side;
+use duet_map::translate::Translation;
+use duet_map::value::Row;
+use duet_store::change::{Change, Park, ParkReason};
+use duet_store::pair::{Pair, PairBody};
+use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
+use duet_systems::Class;
+
+/// One change on its way, with what is known of its pair.
+struct Errand {
+    change: Change,
+    from: Side,
+    key: Key,
+    pair: Option<Pair>,
+    wish: Wish,
+}
+
+/// What a change wants of the other side.
+enum Wish {
+    /// The record gone.
+    Delete,
+    /// These columns.
+    Upsert(Box<Upsert>),
+}
+
+/// The columns that a created or updated record brings.
+struct Upsert {
+    /// The source row in the state that is being applied.
+    row: Row,
+    version: Option<Version>,
+    translation: Translation,
+    /// Fields whose references come later because they run in a circle, and what they wait for.
+    later: Option<(FieldSet, Park)>,
+    /// Whether this answers the system's own rewriting of what we wrote.
+    bounce: bool,
+}
+
+impl Errand {
+    fn to(&self) -> Side {
+        self.from.other()
+    }
+
+    fn origin_key(&self) -> &Key {
+        &self.key
+    }
+
+    /// A settlement that leaves the pair alone.
+    fn ends(self, outcome: Outcome) -> Settlement {
+        ended(&self.change, outcome)
+    }
+}
+
+/// A settlement of a change that leaves its pair alone.
+fn ended(change: &Change, outcome: Outcome) -> Settlement {
+    Settlement {
+        seq: change.seq,
+        supersedes: change.supersedes.clone(),
+        outcome,
+        pair: PairWrite::Keep,
+        conflict: None,
+        provides: Vec::new(),
+        columns: Vec::new(),
+    }
+}
+
+/// Puts a change aside with nothing of it written.
+fn parked(reason: ParkReason, code: Code, message: impl Into<String>) -> Outcome {
+    Outcome::Parked {
+        park: Park {
+            reason,
+            code,
+            message: message.into(),
+            waits_for: Vec::new(),
+        },
+        writes: 0,
+    }
+}
+
+/// A new state of an existing pair.
+fn update(pair: &Pair, body: PairBody) -> PairWrite {
+    PairWrite::Update {
+        id: pair.id,
+        expected: pair.revision,
+        body,
+    }
+}
+
+impl Core {
+    /// Applies the oldest due changes of a map. Returns how many settled.
+    pub(crate) async fn round(&self, map: &CompiledMap) -> Result<usize, EngineError> {
+        let changes = self
+            .store
+            .due(map.id(), self.settings.round, self.clock.now())
+            .await?;
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        let settlements = self.apply_isolated(map, changes).await?;
+        let settled = self.settle(map, settlements).await?;
+        self.progress.report(Event::Applied {
+            map: map.id().to_owned(),
+            settled: settled as u64,
+        });
+        Ok(settled)
+    }
+
+    /// Applies changes together; when one of them makes the whole fail, each for itself, so that
+    /// the bad one stands alone and parks.
+    async fn apply_isolated(
+        &self,
+        map: &CompiledMap,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Settlement>, EngineError> {
+        match self.apply(map, changes.clone()).await {
+            Err(EngineError::System { source, .. }) if !passes(source.class) => {}
+            other => return other,
+        }
+        let mut settlements = Vec::with_capacity(changes.len());
+        for change in changes {
+            match self.apply(map, vec![change.clone()]).await {
+                Ok(settled) => settlements.extend(settled),
+                Err(EngineError::System { source, doing, .. }) if !passes(source.class) => {
+                    let message = format!("{doing}: {}", source.message);
+                    settlements.push(ended(
+                        &change,
+                        parked(ParkReason::Fault, source.code, message),
+                    ));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(settlements)
+    }
+
+    /// The road of one round.
+    async fn apply(
+        &self,
+        map: &CompiledMap,
+        changes: Vec<Change>,
+    ) -> Result<Vec<Settlement>, EngineError> {
+        let (mut settlements, errands) = self.intake(map, changes).await?;
+        settlements.extend(self.deliver(map, errands).await?);
+        Ok(settlements)
+    }
+
+    /// Commits settlements and wakes whom they concern. Returns how many stand.
+    async fn settle(
+        &self,
+        map: &CompiledMap,
+        settlements: Vec<Settlement>,
+    ) -> Result<usize, EngineError> {
+        let provides = settlements
+            .iter()
+            .any(|settlement| !settlement.provides.is_empty());
+        let awaited: Vec<String> = settlements
+            .iter()
+            .filter_map(|settlement| match &settlement.outcome {
+                Outcome::Parked { park, .. } => Some(park.waits_for.iter().cloned()),
+                _ => None,
+            })
+            .flatten()
+            .filter(|token| !token.starts_with(UNOWNED))
+            .collect();
+        let answers = self.store.settle(settlements, self.clock.now()).await?;
+        let settled = answers
+            .iter()
+            .filter(|answer| **answer == Settled::Done)
+            .count();
+        if !awaited.is_empty() {
+            self.release_arrived(awaited).await?;
+        }
+        if provides {
+            self.wake_all_maps();
+        } else {
+            self.wake_map(map.id());
+        }
+        Ok(settled)
+    }
+
+    /// Releases what waits for keys that arrived between the look-up and the parking.
+    async fn release_arrived(&self, mut tokens: Vec<String>) -> Result<(), EngineError> {
+        tokens.sort();
+        tokens.dedup();
+        let mut arrived = Vec::new();
+        for side in Side::BOTH {
+            for used in self.project.tables(side) {
+                let by_key = key_token(side, &used.table, &Key(String::new()));
+                let by_record = record_token(
+                    side,
+                    &used.table,
+                    &duet_map::record::RecordId(String::new()),
+                );
+                let keys: Vec<Key> = suffixes(&tokens, &by_key).map(Key).collect();
+                let records: Vec<_> = suffixes(&tokens, &by_record)
+                    .map(duet_map::record::RecordId)
+                    .collect();
+                if keys.is_empty() && records.is_empty() {
+                    continue;
+                }
+                for owner in self.project.owners(side, &used.table) {
+                    let found = self.store.pairs_by_key(owner.id(), &keys).await?;
+                    arrived.extend(found.keys().map(|key| key_token(side, &used.table, key)));
+                    let found = self
+                        .store
+                        .pairs_by_record(owner.id(), side, &records)
+                        .await?;
+                    arrived.extend(
+                        found
+                            .iter()
+                            .filter(|(_, pair)| {
+                                pair.body.state != duet_store::pair::PairState::Deleted
+                            })
+                            .map(|(record, _)| record_token(side, &used.table, record)),
+                    );
+                }
+            }
+        }
+        if !arrived.is_empty() && self.store.release(&arrived, self.clock.now()).await? > 0 {
+            self.wake_all_maps();
+        }
+        Ok(())
+    }
+}
+
+fn suffixes<'a>(tokens: &'a [String], prefix: &'a str) -> impl Iterator<Item = String> + 'a {
+    tokens
+        .iter()
+        .filter_map(move |token| token.strip_prefix(prefix).map(str::to_owned))
+}
+
+/// Whether an error passes by itself or by fixing the access, so that the change only waits.
+const fn passes(class: Class) -> bool {
+    matches!(class, Class::Retry | Class::Wait | Class::FixAccess)
+}

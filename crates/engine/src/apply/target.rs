@@ -1,0 +1,217 @@
+//! How the other side stands: which record a change goes to, and what is known of it now.
+
+use super::{Errand, Wish};
+use crate::core::Core;
+use crate::error::EngineError;
+use duet_map::CompiledMap;
+use duet_map::record::{Key, Record, RecordId, Version};
+use duet_map::side::Side;
+use duet_map::value::{Row, Value};
+use duet_store::change::ChangeKind;
+use duet_systems::{Find, Found};
+use std::collections::HashMap;
+
+/// What is known of the record on the other side.
+pub(super) enum Target {
+    /// There is none: create it.
+    Absent,
+    /// It stands as the pair's image says, at this version; the write names the version, so a
+    /// wrong guess is refused and not stored.
+    Trusted { id: RecordId, version: Version },
+    /// It was read just now.
+    Read(Box<Record>),
+    /// The pair knows a record that is not there any more.
+    Gone,
+    /// Several records carry the key.
+    Ambiguous,
+}
+
+impl Core {
+    /// Finds the target of each errand, in their order. `read` names the errands for which nothing
+    /// may be trusted: their last attempt found the other side moved.
+    pub(super) async fn targets(
+        &self,
+        map: &CompiledMap,
+        errands: &[Errand],
+        read: bool,
+    ) -> Result<Vec<Target>, EngineError> {
+        let mut targets: Vec<Option<Target>> = errands.iter().map(|_| None).collect();
+        for to in Side::BOTH {
+            self.targets_on(map, errands, to, read, &mut targets)
+                .await?;
+        }
+        Ok(targets
+            .into_iter()
+            .map(|target| target.unwrap_or(Target::Absent))
+            .collect())
+    }
+
+    async fn targets_on(
+        &self,
+        map: &CompiledMap,
+        errands: &[Errand],
+        to: Side,
+        read: bool,
+        targets: &mut [Option<Target>],
+    ) -> Result<(), EngineError> {
+        let trusts = self.systems[to].checks_versions() && !read;
+        let mut fetches: Vec<(usize, RecordId)> = Vec::new();
+        let mut searches: Vec<usize> = Vec::new();
+        let unpaired: Vec<Key> = errands
+            .iter()
+            .filter(|errand| errand.to() == to && errand.pair.is_none())
+            .map(|errand| errand.key.clone())
+            .collect();
+        let waiting = if unpaired.is_empty() {
+            HashMap::new()
+        } else {
+            self.store.pending_upserts(map.id(), to, &unpaired).await?
+        };
+
+        for (place, errand) in errands.iter().enumerate() {
+            if errand.to() != to {
+                continue;
+            }
+            if let Some(pair) = &errand.pair {
+                let half = &pair.body.halves[to];
+                match (&half.record, &half.version) {
+                    (Some(id), Some(version)) if trusts => {
+                        set(
+                            targets,
+                            place,
+                            Target::Trusted {
+                                id: id.clone(),
+                                version: version.clone(),
+                            },
+                        );
+                    }
+                    (Some(id), _) => fetches.push((place, id.clone())),
+                    (None, _) => set(targets, place, Target::Absent),
+                }
+            } else if let Some(change) = waiting.get(&errand.key)
+                && let ChangeKind::Upsert { .. } = change.change.kind
+            {
+                fetches.push((place, change.change.record.clone()));
+            } else if read || !self.refuses_twins(map, to) {
+                searches.push(place);
+            }
+        }
+
+        if !fetches.is_empty() {
+            let ids: Vec<RecordId> = fetches.iter().map(|(_, id)| id.clone()).collect();
+            let records = self.systems[to]
+                .fetch(map.table(to), map.columns(to), &ids)
+                .await
+                .map_err(|error| self.failed(to, format!("read {}", map.table(to)), error))?;
+            for ((place, _), record) in fetches.into_iter().zip(records) {
+                let paired = errands
+                    .get(place)
+                    .is_some_and(|errand| errand.pair.is_some());
+                let target = match record {
+                    Some(record) => Target::Read(Box::new(record)),
+                    None if paired => Target::Gone,
+                    // Seen by the whole read and gone since.
+                    None => Target::Absent,
+                };
+                set(targets, place, target);
+            }
+        }
+        self.search(map, errands, to, searches, targets).await
+    }
+
+    /// Looks for records that carry the key already.
+    async fn search(
+        &self,
+        map: &CompiledMap,
+        errands: &[Errand],
+        to: Side,
+        searches: Vec<usize>,
+        targets: &mut [Option<Target>],
+    ) -> Result<(), EngineError> {
+        let company_path = map.company_path(to);
+        let mut places = Vec::new();
+        let mut finds = Vec::new();
+        for place in searches {
+            let Some(errand) = errands.get(place) else {
+                continue;
+            };
+            // A key that is still to be allocated finds nothing.
+            if let Some(find) = self.key_search(map, errand, company_path.as_deref()) {
+                places.push(place);
+                finds.push(find);
+            }
+        }
+        if finds.is_empty() {
+            return Ok(());
+        }
+        let found = self.systems[to]
+            .find(map.table(to), map.columns(to), &finds)
+            .await
+            .map_err(|error| self.failed(to, format!("search {}", map.table(to)), error))?;
+        for (place, found) in places.into_iter().zip(found) {
+            let target = match found {
+                Found::None => Target::Absent,
+                Found::One(record) => Target::Read(record),
+                Found::Many(_) => Target::Ambiguous,
+            };
+            set(targets, place, target);
+        }
+        Ok(())
+    }
+
+    /// The equal values that identify the record on the other side.
+    fn key_search(
+        &self,
+        map: &CompiledMap,
+        errand: &Errand,
+        company_path: Option<&str>,
+    ) -> Option<Find> {
+        let Wish::Upsert(upsert) = &errand.wish else {
+            return None;
+        };
+        let mut equal = map.search_key(errand.from, &upsert.row, &upsert.translation)?;
+        if map.is_per_company()
+            && let Some(path) = company_path
+        {
+            let company = errand.origin_key().parts().into_iter().next()?;
+            equal.push((path.to_owned(), Value::text(company)));
+        }
+        Some(Find { equal })
+    }
+
+    /// Whether the system itself refuses a second record with the same integration key, so that a
+    /// create needs no search before it.
+    fn refuses_twins(&self, map: &CompiledMap, to: Side) -> bool {
+        let paths = map.key_paths(to);
+        let mut columns: Vec<&str> = paths
+            .iter()
+            .map(|path| {
+                path.split_once('.')
+                    .map_or(path.as_str(), |(column, _)| column)
+            })
+            .collect();
+        if let Some(company) = &map.schema(to).company
+            && map.is_per_company()
+            && !columns
+                .iter()
+                .any(|column| column.eq_ignore_ascii_case(company))
+        {
+            columns.push(company);
+        }
+        map.schema(to).is_unique(&columns)
+    }
+}
+
+fn set(targets: &mut [Option<Target>], place: usize, target: Target) {
+    if let Some(slot) = targets.get_mut(place) {
+        *slot = Some(target);
+    }
+}
+
+/// The target's row now, where it was read.
+pub(super) fn current(target: &Target) -> Option<&Row> {
+    match target {
+        Target::Read(record) => Some(&record.row),
+        _ => None,
+    }
+}

@@ -1,0 +1,347 @@
+//! Resolves what a map needs to know of other records: through pairs, else by reading.
+//!
+//! A lookup is answered by the pair of the map that owns the referenced table, because that is the
+//! record that Duet itself keeps in step; only when no pair answers is the system asked. All needs
+//! of a round are answered together, one question a table.
+
+use crate::core::Core;
+use crate::error::EngineError;
+use duet_map::company::{company_path, company_table};
+use duet_map::lookup::{FindNeed, FollowNeed, LookupNeed, Resolution, ResolvedLookups};
+use duet_map::record::{Key, RecordId};
+use duet_map::schema::TableSchema;
+use duet_map::side::Side;
+use duet_map::value::{Reference, Value};
+use duet_store::pair::PairState;
+use duet_systems::{Find, Found};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use uuid::Uuid;
+
+/// Whether a followed reference has to be a record that is paired already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// Any record will do: only its values are wanted (keys, companies).
+    Any,
+    /// The other side must know the record: one that its own map still has to bring counts as
+    /// missing, so that the change waits for it instead of being refused over there.
+    Paired,
+}
+
+/// The token under which a change waits for a key of a table to appear.
+pub(crate) fn key_token(side: Side, table: &str, key: &Key) -> String {
+    format!("key:{side}:{}:{}", table.to_lowercase(), key.0)
+}
+
+/// The token under which a change waits for a record to be paired.
+pub(crate) fn record_token(side: Side, table: &str, record: &RecordId) -> String {
+    format!("record:{side}:{}:{record}", table.to_lowercase())
+}
+
+/// The token under which a change waits for its key to be given up by another record.
+pub(crate) fn freed_token(map: &str, key: &Key) -> String {
+    format!("freed:{map}:{}", key.0)
+}
+
+/// The prefix of tokens that no settlement provides; they are tried again from time to time.
+pub(crate) const UNOWNED: &str = "find:";
+
+impl Core {
+    /// The tokens that a change waiting for this need waits for.
+    pub(crate) fn tokens(&self, need: &LookupNeed) -> Vec<String> {
+        match need {
+            LookupNeed::Follow(follow) => vec![record_token(
+                follow.side,
+                &follow.reference.table,
+                &RecordId(follow.reference.id.to_string()),
+            )],
+            LookupNeed::Find(find) => {
+                let mut tokens: Vec<String> = self
+                    .owned_keys(find)
+                    .map(|(table, _, key)| key_token(find.side, table, &key))
+                    .collect();
+                tokens.sort();
+                tokens.dedup();
+                if tokens.is_empty() {
+                    tokens.push(format!("{UNOWNED}{need}"));
+                }
+                tokens
+            }
+        }
+    }
+
+    /// The keys under which maps of this project would hold the record that is searched.
+    fn owned_keys<'a>(
+        &'a self,
+        need: &'a FindNeed,
+    ) -> impl Iterator<Item = (&'a str, &'a str, Key)> + 'a {
+        need.candidates.iter().flat_map(move |candidate| {
+            self.project
+                .owners(need.side, &candidate.table)
+                .filter_map(move |owner| {
+                    let key = owner.key_of(need.side, candidate, need.company.as_deref())?;
+                    Some((candidate.table.as_str(), owner.id(), key))
+                })
+        })
+    }
+
+    /// Answers every need.
+    pub(crate) async fn resolve(
+        &self,
+        needs: impl IntoIterator<Item = LookupNeed>,
+        follow: Follow,
+    ) -> Result<ResolvedLookups, EngineError> {
+        let mut resolved = ResolvedLookups::default();
+        let mut finds = Vec::new();
+        let mut follows = Vec::new();
+        for need in needs.into_iter().collect::<HashSet<_>>() {
+            match need {
+                LookupNeed::Find(need) => finds.push(need),
+                LookupNeed::Follow(need) => follows.push(need),
+            }
+        }
+        self.resolve_finds(finds, &mut resolved).await?;
+        for (need, resolution) in self.resolve_follows(follows, follow).await? {
+            resolved.insert(LookupNeed::Follow(need), resolution);
+        }
+        Ok(resolved)
+    }
+
+    async fn resolve_finds(
+        &self,
+        finds: Vec<FindNeed>,
+        resolved: &mut ResolvedLookups,
+    ) -> Result<(), EngineError> {
+        let mut keys: BTreeMap<String, Vec<Key>> = BTreeMap::new();
+        for need in &finds {
+            for (_, owner, key) in self.owned_keys(need) {
+                keys.entry(owner.to_owned()).or_default().push(key);
+            }
+        }
+        let mut pairs = HashMap::new();
+        for (owner, keys) in keys {
+            let found = self.store.pairs_by_key(&owner, &keys).await?;
+            pairs.insert(owner, found);
+        }
+
+        let mut open = Vec::new();
+        for need in finds {
+            let by_pair = self.owned_keys(&need).find_map(|(table, owner, key)| {
+                let pair = pairs.get(owner)?.get(&key)?;
+                let record = pair.body.halves[need.side].record.as_ref()?;
+                Some(Value::Reference(Reference {
+                    table: table.to_owned(),
+                    id: Uuid::parse_str(&record.0).ok()?,
+                }))
+            });
+            match by_pair {
+                Some(value) => resolved.insert(LookupNeed::Find(need), Resolution::Found(value)),
+                None => open.push(need),
+            }
+        }
+
+        // What no pair answers is asked of the system, candidate by candidate.
+        let mut round = 0;
+        while !open.is_empty() {
+            let mut questions: BTreeMap<(Side, String), Vec<(FindNeed, Find)>> = BTreeMap::new();
+            for need in open.drain(..) {
+                let Some(candidate) = need.candidates.get(round) else {
+                    resolved.insert(LookupNeed::Find(need), Resolution::Missing);
+                    continue;
+                };
+                let mut equal = candidate.equal.clone();
+                if let Some(company) = &need.company
+                    && let Some(path) = self.company_path(need.side, &candidate.table).await?
+                {
+                    equal.push((path, Value::text(company.clone())));
+                }
+                let table = candidate.table.clone();
+                questions
+                    .entry((need.side, table))
+                    .or_default()
+                    .push((need, Find { equal }));
+            }
+            for ((side, table), asked) in questions {
+                let (needs, finds): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+                let answers = self.systems[side]
+                    .find(&table, &[], &finds)
+                    .await
+                    .map_err(|source| self.failed(side, format!("search {table}"), source))?;
+                for (need, answer) in needs.into_iter().zip(answers) {
+                    match answer {
+                        Found::None => open.push(need),
+                        Found::Many(_) => {
+                            resolved.insert(LookupNeed::Find(need), Resolution::Ambiguous);
+                        }
+                        Found::One(record) => {
+                            let resolution =
+                                Uuid::parse_str(&record.id.0).map_or(Resolution::Missing, |id| {
+                                    Resolution::Found(Value::Reference(Reference {
+                                        table: table.clone(),
+                                        id,
+                                    }))
+                                });
+                            resolved.insert(LookupNeed::Find(need), resolution);
+                        }
+                    }
+                }
+            }
+            round += 1;
+        }
+        Ok(())
+    }
+
+    /// The path to the company code of a table's rows, where they are striped.
+    pub(crate) async fn company_path(
+        &self,
+        side: Side,
+        table: &str,
+    ) -> Result<Option<String>, EngineError> {
+        let schema = self.schema(side, table).await?;
+        let companies = match company_table(&schema) {
+            Some(companies) => Some(self.schema(side, companies).await?),
+            None => None,
+        };
+        Ok(company_path(&schema, companies.as_ref()))
+    }
+
+    async fn schema(&self, side: Side, table: &str) -> Result<TableSchema, EngineError> {
+        self.systems[side]
+            .schema(table)
+            .await
+            .map_err(|source| self.failed(side, format!("describe {table}"), source))
+    }
+
+    async fn resolve_follows(
+        &self,
+        follows: Vec<FollowNeed>,
+        mode: Follow,
+    ) -> Result<Vec<(FollowNeed, Resolution)>, EngineError> {
+        let mut answers = Vec::new();
+        let mut by_table: BTreeMap<(Side, String), Vec<FollowNeed>> = BTreeMap::new();
+        for need in follows {
+            by_table
+                .entry((need.side, need.reference.table.clone()))
+                .or_default()
+                .push(need);
+        }
+        // The value behind the first step of a path, and the needs that lead further.
+        let mut further: Vec<(FollowNeed, FollowNeed)> = Vec::new();
+        for ((side, table), needs) in by_table {
+            for (need, value) in self.first_step(side, &table, needs, mode).await? {
+                let Some(value) = value else {
+                    answers.push((need, Resolution::Missing));
+                    continue;
+                };
+                match (need.path.split_once('.'), value) {
+                    (None, value) => answers.push((need, Resolution::Found(value))),
+                    (Some((_, rest)), Value::Reference(reference)) => {
+                        let next = FollowNeed {
+                            side,
+                            reference,
+                            path: rest.to_owned(),
+                        };
+                        further.push((need, next));
+                    }
+                    (Some(_), _) => answers.push((need, Resolution::Found(Value::Null))),
+                }
+            }
+        }
+        if !further.is_empty() {
+            let next: HashSet<FollowNeed> = further.iter().map(|(_, next)| next.clone()).collect();
+            let reached: HashMap<FollowNeed, Resolution> =
+                Box::pin(self.resolve_follows(next.into_iter().collect(), mode))
+                    .await?
+                    .into_iter()
+                    .collect();
+            for (need, next) in further {
+                let resolution = reached.get(&next).cloned().unwrap_or(Resolution::Missing);
+                answers.push((need, resolution));
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Reads the first column of each need's path; `None` where the record is missing.
+    async fn first_step(
+        &self,
+        side: Side,
+        table: &str,
+        mut open: Vec<FollowNeed>,
+        mode: Follow,
+    ) -> Result<Vec<(FollowNeed, Option<Value>)>, EngineError> {
+        let mut answers = Vec::new();
+        let mut brought_by_map = false;
+        for owner in self.project.owners(side, table) {
+            brought_by_map |= owner.flows(side);
+            let records: Vec<RecordId> = open
+                .iter()
+                .map(|need| RecordId(need.reference.id.to_string()))
+                .collect();
+            let pairs = self
+                .store
+                .pairs_by_record(owner.id(), side, &records)
+                .await?;
+            let mut still_open = Vec::new();
+            for need in open {
+                let pair = pairs.get(&RecordId(need.reference.id.to_string()));
+                let value = pair
+                    .filter(|pair| mode == Follow::Any || pair.body.state != PairState::Deleted)
+                    .and_then(|pair| pair.body.halves[side].image.get(first(&need.path)).cloned());
+                match value {
+                    Some(value) => answers.push((need, Some(value))),
+                    None => still_open.push((pair.is_some(), need)),
+                }
+            }
+            open = Vec::new();
+            for (paired, need) in still_open {
+                if paired {
+                    // Known, but the column is not mapped: read it, whatever other maps say.
+                    answers.extend(self.read_column(side, table, vec![need]).await?);
+                } else {
+                    open.push(need);
+                }
+            }
+        }
+        if mode == Follow::Paired && brought_by_map {
+            answers.extend(open.into_iter().map(|need| (need, None)));
+        } else {
+            answers.extend(self.read_column(side, table, open).await?);
+        }
+        Ok(answers)
+    }
+
+    async fn read_column(
+        &self,
+        side: Side,
+        table: &str,
+        needs: Vec<FollowNeed>,
+    ) -> Result<Vec<(FollowNeed, Option<Value>)>, EngineError> {
+        let mut by_column: BTreeMap<String, Vec<FollowNeed>> = BTreeMap::new();
+        for need in needs {
+            by_column
+                .entry(first(&need.path).to_owned())
+                .or_default()
+                .push(need);
+        }
+        let mut answers = Vec::new();
+        for (column, needs) in by_column {
+            let ids: Vec<RecordId> = needs
+                .iter()
+                .map(|need| RecordId(need.reference.id.to_string()))
+                .collect();
+            let columns = [column.clone()];
+            let records = self.systems[side]
+                .fetch(table, &columns, &ids)
+                .await
+                .map_err(|source| self.failed(side, format!("read {table}"), source))?;
+            for (need, record) in needs.into_iter().zip(records) {
+                answers.push((need, record.map(|record| record.row.value(&column).clone())));
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn first(path: &str) -> &str {
+    path.split_once('.').map_or(path, |(first, _)| first)
+}

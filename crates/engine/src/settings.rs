@@ -1,0 +1,44 @@
+//! What can be set about the engine, with defaults that suit a pair of cloud services.
+
+use std::time::Duration;
+
+/// The engine's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How often a table is asked for changes when no notice arrives. Default 5 s.
+    pub poll_every: Duration,
+    /// How often key sets are compared on sides that do not report deletions. Default 15 min.
+    pub sweep_every: Duration,
+    /// Most changes that one round of a map applies. Bounds memory. Default 500.
+    pub round: usize,
+    /// How often a change that failed for a passing reason is tried before it parks. Default 8.
+    pub attempts: u32,
+    /// The pause before the first of those retries; it doubles each time. Default 500 ms.
+    pub retry_after: Duration,
+    /// Longest of those pauses. Default 1 min.
+    pub retry_at_most: Duration,
+    /// Writes in a row that only answered the other system's rewriting before a pair is parked as
+    /// oscillating. Default 4.
+    pub bounces: u32,
+    /// A comparison of key sets that finds more than this share of a map's pairs missing deletes
+    /// nothing and asks for a person. Default 0.1, and never fewer than 20 records.
+    pub delete_brake: f64,
+    /// How often lookups on tables that no map owns are tried again. Default 30 s.
+    pub recheck_every: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            poll_every: Duration::from_secs(5),
+            sweep_every: Duration::from_secs(15 * 60),
+            round: 500,
+            attempts: 8,
+            retry_after: Duration::from_millis(500),
+            retry_at_most: Duration::from_secs(60),
+            bounces: 4,
+            delete_brake: 0.1,
+            recheck_every: Duration::from_secs(30),
+        }
+    }
+}

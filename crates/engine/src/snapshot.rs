@@ -1,0 +1,298 @@
+//! Whole reads: every record of a table into the journal, page by page, resumable.
+//!
+//! A whole read ends with the comparison of key sets that it makes possible: a pair whose record
+//! was not seen may have been deleted while nobody watched. Such a record is looked up by itself
+//! before its deletion is journaled, and a suspiciously large number of them stops everything.
+
+use crate::capture::live_cursor;
+use crate::core::Core;
+use crate::error::EngineError;
+use crate::progress::Event;
+use crate::project::TableUse;
+use duet_map::record::RecordId;
+use duet_map::side::Side;
+use duet_store::change::Origin;
+use duet_store::store::Capture;
+use duet_systems::{Class, Cursor, Page, Seen, SnapshotRequest};
+
+/// How many missing records are looked up at once.
+const LOOK_UPS: usize = 200;
+
+/// A comparison of key sets never stops for fewer missing records than this.
+const BRAKE_FLOOR: u64 = 20;
+
+/// What a whole read found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct SnapshotFigures {
+    /// Records read.
+    pub(crate) records: u64,
+    /// Pairs whose record was missing, and more of them than the brake lets pass.
+    pub(crate) held: u64,
+}
+
+fn page_cursor(side: Side, table: &str) -> String {
+    format!("snapshot:{side}:{table}")
+}
+
+/// The value of a page cursor before the first page is journaled.
+const BEGIN: &str = "";
+
+impl Core {
+    /// Reads a table whole into the journal, going on where an interrupted read ended.
+    pub(crate) async fn snapshot(
+        &self,
+        side: Side,
+        used: &TableUse,
+    ) -> Result<SnapshotFigures, EngineError> {
+        let _reading = self.reading(side, &used.table).await;
+        self.progress.report(Event::SnapshotStarted {
+            side,
+            table: used.table.clone(),
+        });
+        let name = page_cursor(side, &used.table);
+        let saved = self.store.cursor(&name).await?;
+        let mut after = saved.filter(|cursor| cursor != BEGIN).map(Cursor);
+        if after.is_none() {
+            self.begin_comparison(&name).await?;
+        }
+        let mut figures = SnapshotFigures::default();
+        loop {
+            let tick = self.tick().await?;
+            let page = match self.page(side, used, after.clone()).await {
+                Ok(page) => page,
+                // The place where an earlier process stopped is not known any more.
+                Err(error) if after.is_some() && is_stale_place(error.class) => {
+                    after = None;
+                    figures = SnapshotFigures::default();
+                    self.begin_comparison(&name).await?;
+                    continue;
+                }
+                Err(error) => return Err(self.failed(side, format!("read {}", used.table), error)),
+            };
+            figures.records += page.records.len() as u64;
+            let ids: Vec<RecordId> = page
+                .records
+                .iter()
+                .map(|record| record.id.clone())
+                .collect();
+            let seen = page.records.into_iter().map(Seen::Upserted).collect();
+            let changes = self
+                .address(side, used, seen, tick, Origin::Initial)
+                .await?;
+            let mut cursors = vec![(
+                name.clone(),
+                Some(page.next.as_ref().map_or("", |next| &next.0).to_owned()),
+            )];
+            if let Some(from) = page.changes_from {
+                cursors.push((live_cursor(side, &used.table), Some(from.0)));
+            }
+            self.journal(Capture {
+                changes,
+                cursors,
+                notices: Vec::new(),
+                sweep_seen: Some((name.clone(), ids)),
+            })
+            .await?;
+            self.progress.report(Event::SnapshotPage {
+                side,
+                table: used.table.clone(),
+                records: figures.records,
+            });
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        figures.held = self.journal_missing(side, used, &name).await?;
+        self.progress.report(Event::SnapshotDone {
+            side,
+            table: used.table.clone(),
+            records: figures.records,
+        });
+        Ok(figures)
+    }
+
+    async fn page(
+        &self,
+        side: Side,
+        used: &TableUse,
+        after: Option<Cursor>,
+    ) -> Result<Page, duet_systems::SystemError> {
+        self.systems[side]
+            .snapshot(&SnapshotRequest {
+                table: used.table.clone(),
+                columns: used.columns.clone(),
+                companies: self.project.companies(),
+                after,
+            })
+            .await
+    }
+
+    /// Begins a comparison of key sets: pairs that are made from now on are no concern of it.
+    async fn begin_comparison(&self, name: &str) -> Result<(), EngineError> {
+        self.store.end_sweep(name).await?;
+        self.journal(Capture {
+            sweep_seen: Some((name.to_owned(), Vec::new())),
+            ..Capture::default()
+        })
+        .await
+    }
+
+    /// Compares a side's identifiers with the pairs, for sides that do not report deletions.
+    /// Returns how many missing records the brake holds back.
+    pub(crate) async fn sweep(&self, side: Side, used: &TableUse) -> Result<u64, EngineError> {
+        let _reading = self.reading(side, &used.table).await;
+        let name = format!("sweep:{side}:{}", used.table);
+        self.begin_comparison(&name).await?;
+        let mut after = None;
+        loop {
+            let page = self.systems[side]
+                .keys(&SnapshotRequest {
+                    table: used.table.clone(),
+                    columns: Vec::new(),
+                    companies: self.project.companies(),
+                    after,
+                })
+                .await
+                .map_err(|error| {
+                    self.failed(side, format!("read the keys of {}", used.table), error)
+                })?;
+            let ids = page.records.into_iter().map(|record| record.id).collect();
+            self.journal(Capture {
+                sweep_seen: Some((name.clone(), ids)),
+                ..Capture::default()
+            })
+            .await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        self.journal_missing(side, used, &name).await
+    }
+
+    /// Journals the deletion of paired records that a complete comparison has not seen and that
+    /// are not there when asked for by themselves.
+    async fn journal_missing(
+        &self,
+        side: Side,
+        used: &TableUse,
+        sweep: &str,
+    ) -> Result<u64, EngineError> {
+        let mut missing: Vec<RecordId> = Vec::new();
+        let mut held = 0;
+        for place in &used.maps {
+            let Some(map) = self.project.maps().get(*place) else {
+                continue;
+            };
+            let pairs = self.store.count_pairs(map.id()).await?;
+            let brake = self.brake(pairs);
+            let limit = usize::try_from(brake)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1);
+            let found = self
+                .store
+                .sweep_missing(sweep, map.id(), side, limit)
+                .await?;
+            if found.len() as u64 > brake {
+                held += found.len() as u64;
+                self.trouble(
+                    side,
+                    format!(
+                        "DUET4106: more than {brake} of {pairs} records of {} are missing on the \
+                         {side} side; nothing is deleted. Check that the reader may see them all",
+                        used.table
+                    ),
+                );
+                continue;
+            }
+            missing.extend(
+                found
+                    .into_iter()
+                    .filter_map(|pair| pair.body.halves[side].record.clone()),
+            );
+        }
+        missing.sort();
+        missing.dedup();
+        for ids in missing.chunks(LOOK_UPS) {
+            let tick = self.tick().await?;
+            let read = self.systems[side]
+                .fetch(&used.table, &used.columns, ids)
+                .await
+                .map_err(|error| self.failed(side, format!("read {}", used.table), error))?;
+            let gone = ids
+                .iter()
+                .zip(read)
+                .filter(|(_, record)| record.is_none())
+                .map(|(id, _)| Seen::Deleted(id.clone()))
+                .collect();
+            let changes = self.address(side, used, gone, tick, Origin::Sweep).await?;
+            self.journal(Capture {
+                changes,
+                ..Capture::default()
+            })
+            .await?;
+        }
+        self.store.end_sweep(sweep).await?;
+        Ok(held)
+    }
+
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    fn brake(&self, pairs: u64) -> u64 {
+        let share = (pairs as f64 * self.settings.delete_brake) as u64;
+        share.max(BRAKE_FLOOR)
+    }
+
+    /// Forgets how far whole reads got, so that the next one begins anew.
+    pub(crate) async fn forget_snapshots(&self) -> Result<(), EngineError> {
+        let cursors = Side::BOTH
+            .into_iter()
+            .flat_map(|side| {
+                self.project
+                    .tables(side)
+                    .iter()
+                    .map(move |used| (page_cursor(side, &used.table), None))
+            })
+            .collect();
+        self.store
+            .journal(
+                Capture {
+                    cursors,
+                    ..Capture::default()
+                },
+                self.clock.now(),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Whether a whole read of this table was completed by the sync that is going on.
+    pub(crate) async fn snapshot_done(
+        &self,
+        side: Side,
+        used: &TableUse,
+    ) -> Result<bool, EngineError> {
+        Ok(self
+            .store
+            .cursor(&page_cursor(side, &used.table))
+            .await?
+            .as_deref()
+            == Some(BEGIN)
+            && self
+                .store
+                .cursor(&live_cursor(side, &used.table))
+                .await?
+                .is_some())
+    }
+}
+
+const fn is_stale_place(class: Class) -> bool {
+    matches!(
+        class,
+        Class::CursorExpired | Class::FixMap | Class::FixData | Class::Gone | Class::Bug
+    )
+}
