@@ -24,6 +24,10 @@ pub(crate) struct TableMap {
     pub(crate) entity_set: String,
     /// `per-company`, `shared` or empty where it is not published.
     pub(crate) company: String,
+    /// X++ query range.
+    pub(crate) finops_filter: String,
+    /// `OData` filter.
+    pub(crate) dataverse_filter: String,
 }
 
 /// One line of a map.
@@ -31,6 +35,8 @@ pub(crate) struct MapField {
     pub(crate) map_id: String,
     /// F&O field in upper case, or `none`.
     pub(crate) field: String,
+    /// The arrow: `=`, `>`, `<`, `><`, `>>` or `<<`.
+    pub(crate) direction: String,
     /// Dataverse column or lookup path, or `none`.
     pub(crate) path: String,
     pub(crate) default: String,
@@ -71,6 +77,8 @@ impl Facts {
                 object: row.text("finops_entity_name"),
                 entity_set: row.text("dataverse_entity_set"),
                 company: row.text("company"),
+                finops_filter: row.text("finops_filter"),
+                dataverse_filter: row.text("dataverse_filter"),
             })
             .collect();
         let map_fields = rows(folder, "table-map-fields.tsv")?
@@ -78,6 +86,7 @@ impl Facts {
             .map(|row| MapField {
                 map_id: row.text("map_id"),
                 field: upper_field(&row.text("finops_field")),
+                direction: row.text("direction"),
                 path: row.text("dataverse_column"),
                 default: row.text("default_value"),
                 values: value_map(&row.text("value_map")),

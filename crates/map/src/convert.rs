@@ -116,9 +116,9 @@ pub(crate) fn literal(text: &str, target: &ColumnType) -> Result<Value, String> 
     use ColumnType as T;
     let word = text.trim();
     if let T::Enum { members, .. } = target
-        && let Some(member) = members.iter().find(|member| same_word(member, word))
+        && let Some(member) = member(word, members)
     {
-        return Ok(Value::Symbol(member.clone()));
+        return Ok(Value::Symbol(member.to_owned()));
     }
     if word.is_empty() || word.eq_ignore_ascii_case("blank") {
         return Ok(Value::Null);
@@ -190,6 +190,15 @@ pub(crate) fn literal(text: &str, target: &ColumnType) -> Result<Value, String> 
             Err("a lookup holds a reference, which cannot be written down".to_owned())
         }
     }
+}
+
+/// The member that a word means: in any letter case, and with the hyphens that published maps have
+/// in words that symbols cannot (`non-Specific`).
+fn member<'a>(word: &str, members: &'a [String]) -> Option<&'a str> {
+    let bare: String = word.chars().filter(|c| *c != '-').collect();
+    let exact = members.iter().find(|member| same_word(member, word));
+    let found = exact.or_else(|| members.iter().find(|member| same_word(member, &bare)));
+    found.map(String::as_str)
 }
 
 /// Reads `2024-01-31`, `1/31/2024` (month first, as the published maps are written) or

@@ -154,6 +154,9 @@ fn published_column(
                 DateBehavior::UserLocal
             },
         },
+        "listLookup" if overrides::TABLE_NAMES.contains(&published.name.as_str()) => {
+            ColumnKind::String { max_length: 64 }
+        }
         "listLookup" | "listLookupCorrelated" => {
             let options = choices(&published.options)?;
             match published.name.as_str() {

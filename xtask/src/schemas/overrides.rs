@@ -265,6 +265,10 @@ pub(crate) fn primary_name(table: &str) -> Option<&'static str> {
     })
 }
 
+/// Published option sets of type codes that the Web API carries as the table's logical name: the
+/// maps' own filters say `objecttypecode eq 'salesorder'`.
+pub(crate) const TABLE_NAMES: &[&str] = &["objecttypecode"];
+
 /// Published date columns that hold a date alone.
 pub(crate) const DATE_ONLY: &[&str] = &[
     "anniversary",
