@@ -8,12 +8,16 @@
 mod address;
 mod batch;
 mod cookie;
+mod csdl;
+mod definitions;
 mod delta;
 mod errors;
 mod filter;
 mod formatted;
 mod locate;
+mod metadata;
 mod model;
+mod operations;
 mod options;
 mod organisation;
 mod read;

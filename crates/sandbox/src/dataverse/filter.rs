@@ -15,7 +15,7 @@ use odata::Literal;
 use odata::expr::{BinaryOp, Expr, Function, Json, Lambda, LambdaKind, Path, PathSegment, parse};
 
 use super::errors::{ApiError, ApiResult};
-use super::model::{ColumnFacts, Model, Table, target_column};
+use super::model::{Model, Table, target_column};
 use super::value;
 use crate::rows::{Order, Sql, Value, quote};
 use crate::schema::{Column, ColumnKind, DateBehavior};
@@ -739,10 +739,4 @@ pub(super) fn edm_type(column: &Column) -> &'static str {
 
 fn unsupported(what: &str) -> ApiError {
     ApiError::malformed(format!("{what} is not supported."))
-}
-
-/// The SQL of a plain column of the row `t`.
-pub(super) fn plain(column: &Column) -> Sql {
-    debug_assert!(!column.property_name().is_empty());
-    Sql::new(format!("t.{}", quote(&column.name)), Vec::new())
 }

@@ -4,14 +4,13 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
 use super::address::Segment;
-use super::delta;
 use super::errors::{ApiError, ApiResult};
 use super::locate::{Located, bound, by_alternate_key, key_address, locate};
 use super::model::{ColumnFacts, Model, Table};
-use super::read;
-use super::session::{Call, Reply, Session};
+use super::session::{Call, Reply, ReplyBody, Session};
 use super::shape::{Shape, etag, pointing_at};
 use super::write::{self, Condition, object};
+use super::{csdl, delta, metadata, operations, read};
 use crate::faults::Plan;
 
 /// Answers a request.
@@ -28,6 +27,22 @@ pub(super) fn answer(session: &Session<'_>, call: &Call, plan: &Plan) -> ApiResu
                 part(session, call, table, &id, rest)
             }
         };
+    }
+    if metadata::is_metadata(&first.name) {
+        return metadata::answer(session.model, call);
+    }
+    if first.name == "$metadata" && rest.is_empty() {
+        only(call, &Method::GET)?;
+        let text = csdl::text(session.model, call.options.annotations);
+        return Ok(Reply {
+            body: ReplyBody::Xml(text),
+            ..Reply::empty(StatusCode::OK)
+        });
+    }
+    if rest.is_empty()
+        && let Some(reply) = operations::unbound(session, call, first)?
+    {
+        return Ok(reply);
     }
     Err(ApiError::no_segment(&first.name))
 }
@@ -81,6 +96,8 @@ fn set(
                 read::count(session, call, table, None)
             }
         }
+        ([segment], _) => operations::bound_to_table(session, call, table, &segment.name)?
+            .ok_or_else(|| ApiError::no_segment(&segment.name)),
         ([segment, ..], _) => Err(ApiError::no_segment(&segment.name)),
     }
 }

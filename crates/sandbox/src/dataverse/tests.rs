@@ -2,6 +2,7 @@
 
 mod batches;
 mod changes;
+mod metadata;
 mod queries;
 mod values;
 mod writes;
