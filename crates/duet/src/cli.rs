@@ -1,0 +1,141 @@
+//! The commands: one file each, thin, over the library crates.
+
+pub mod audit;
+pub mod check;
+pub mod completions;
+pub mod conflicts;
+pub mod explain;
+pub mod odata;
+pub mod parked;
+pub mod retry;
+pub mod run;
+pub mod status;
+pub mod sync;
+pub mod trace;
+
+use crate::config;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Keeps two business systems in step, both of them editable.
+#[derive(Debug, Parser)]
+#[command(
+    name = "duet",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  duet demo                 two local systems, a thousand customers, live both ways
+  duet check                what is wrong with the maps, before anything runs
+  duet sync && duet run     existing rows first, then live until Ctrl-C
+  duet status               in a second terminal: what travels, waits and clashes
+
+Exit codes: 0 done, 1 findings, 2 usage, 3 configuration, 4 a side cannot be reached
+or refuses access, 5 the store is in use or broken, 70 a bug."
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The configuration file
+    #[arg(long, short, global = true, env = "DUET_CONFIG", default_value = config::FILE_NAME, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Write data as JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Tell more about what happens (twice: everything but payloads)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check duet.yaml and the maps against both systems
+    Check(check::CheckArgs),
+    /// Bring existing rows into step, in dependency order
+    Sync(sync::SyncArgs),
+    /// Keep both systems in step until Ctrl-C
+    Run(run::RunArgs),
+    /// Show what travels, waits and clashes
+    Status(status::StatusArgs),
+    /// List changes that wait for something
+    Parked(parked::ParkedArgs),
+    /// Try parked changes again
+    Retry(retry::RetryArgs),
+    /// List fields that both sides changed, with the losing value
+    Conflicts(conflicts::ConflictsArgs),
+    /// Check that every captured change stands in exactly one box
+    Audit(audit::AuditArgs),
+    /// Tell the story of a record
+    Trace(trace::TraceArgs),
+    /// Explain an error code
+    Explain(explain::ExplainArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Look into OData texts
+    Odata(odata::OdataArgs),
+}
+
+/// Parses the arguments, does what they say and tells how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Fails only when nobody reads; clap's own number for wrong usage is ours.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+        }
+    };
+    let terminal = Terminal::of_process(cli.global.json);
+    crate::tracing_setup::start(cli.global.verbose, terminal.colour());
+    let outcome = dispatch(cli, terminal);
+    outcome.unwrap_or_else(|failure| terminal.failure(&failure))
+}
+
+fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Explain(args) => return explain::run(&args, terminal),
+        Command::Completions(args) => return Ok(completions::run(&args)),
+        Command::Odata(args) => return odata::run(&args, terminal),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bug("the runtime cannot start", &error))?;
+    runtime.block_on(async {
+        match command {
+            Command::Check(args) => check::run(&args, &global, terminal).await,
+            Command::Sync(args) => sync::run(&args, &global, terminal).await,
+            Command::Run(args) => run::run(&args, &global, terminal).await,
+            Command::Status(args) => status::run(&args, &global, terminal).await,
+            Command::Parked(args) => parked::run(args, &global, terminal).await,
+            Command::Retry(args) => retry::run(args, &global, terminal).await,
+            Command::Conflicts(args) => conflicts::run(args, &global, terminal).await,
+            Command::Audit(args) => audit::run(&args, &global, terminal).await,
+            Command::Trace(args) => trace::run(args, &global, terminal).await,
+            // Answered above, without a runtime.
+            Command::Explain(_) | Command::Completions(_) | Command::Odata(_) => Ok(Exit::Done),
+        }
+    })
+}

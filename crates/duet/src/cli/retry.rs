@@ -1,0 +1,40 @@
+//! `duet retry`: parked changes become pending again.
+
+use super::Global;
+use super::parked::Selection;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::project;
+use crate::terminal::Terminal;
+use clap::Args;
+use duet_engine::{Clock, SystemClock};
+use serde_json::json;
+
+/// Arguments of `duet retry`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  duet retry
+  duet retry --number 4711
+  duet retry --reason validation --map finance/customers-v3.accounts
+
+A running `duet run` takes them up by itself; otherwise the next `duet sync` or `duet run` does.")]
+pub struct RetryArgs {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Makes them pending and tells how many there were.
+pub async fn run(args: RetryArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
+    let config = project::config(global)?;
+    let store = project::open_store(&config)?;
+    let count = store
+        .retry(&args.selection.into(), SystemClock.now())
+        .await?;
+    terminal.data(&json!({"retried": count}), |_| match count {
+        0 => "No parked change fits; `duet parked` lists them.".to_owned(),
+        1 => "1 change will be tried again.".to_owned(),
+        count => format!("{count} changes will be tried again."),
+    });
+    Ok(Exit::Done)
+}

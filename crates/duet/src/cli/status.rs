@@ -1,0 +1,124 @@
+//! `duet status`: what travels, waits and clashes, read from the store while another process works.
+
+use super::Global;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::project;
+use crate::terminal::{Terminal, table};
+use clap::Args;
+use duet_engine::{Clock, SystemClock};
+use duet_server::Status;
+use duet_store::store::MapState;
+use jiff::{SignedDuration, Unit};
+
+/// Arguments of `duet status`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  duet status
+  duet status --json | jq '.maps[] | select(.left.parked > 0) | .map'")]
+pub struct StatusArgs {}
+
+/// Shows the figures of every map.
+pub async fn run(_args: &StatusArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
+    let config = project::config(global)?;
+    let store = project::open_store_to_read(&config)?;
+    let status = Status::read(store.as_ref(), SystemClock.now()).await?;
+    terminal.data(&status, text);
+    Ok(Exit::Done)
+}
+
+fn text(status: &Status) -> String {
+    let rows = status
+        .maps
+        .iter()
+        .map(|map| {
+            let sum = |read: fn(&duet_store::accounting::Boxes) -> u64| {
+                (read(&map.left) + read(&map.right)).to_string()
+            };
+            vec![
+                map.map.clone(),
+                state(map.state).to_owned(),
+                map.pairs.to_string(),
+                sum(|boxes| boxes.captured),
+                sum(|boxes| boxes.applied),
+                sum(|boxes| boxes.coalesced),
+                sum(|boxes| boxes.echoed),
+                sum(|boxes| boxes.filtered),
+                sum(|boxes| boxes.discarded),
+                map.pending().to_string(),
+                map.parked().to_string(),
+                map.conflicts.to_string(),
+                age(map.lag_ms),
+            ]
+        })
+        .collect();
+    let header = [
+        "map",
+        "state",
+        "pairs",
+        "captured",
+        "applied",
+        "coalesced",
+        "echoed",
+        "filtered",
+        "discarded",
+        "pending",
+        "parked",
+        "conflicts",
+        "lag",
+    ];
+    let right: Vec<usize> = (2..header.len()).collect();
+    let mut lines = vec![table(&header, &right, rows)];
+    for map in &status.maps {
+        if let Some(error) = &map.error {
+            lines.push(format!("{}: {error}", map.map));
+        }
+    }
+    let settled = status.last_settled.map_or_else(
+        || "nothing has settled yet".to_owned(),
+        |settled| {
+            let ago = status.at.duration_since(settled);
+            format!("last change settled {} ago", short(ago))
+        },
+    );
+    lines.push(String::new());
+    lines.push(settled);
+    lines.join("\n")
+}
+
+/// A map's state in the words of the state list.
+pub const fn state(state: MapState) -> &'static str {
+    match state {
+        MapState::NotRunning => "not running",
+        MapState::InitialSync => "initial sync",
+        MapState::CatchUp => "catch-up",
+        MapState::Running => "running",
+        MapState::Paused => "paused",
+        MapState::ErrorPaused => "error-paused",
+    }
+}
+
+fn age(milliseconds: u64) -> String {
+    if milliseconds == 0 {
+        return "-".to_owned();
+    }
+    short(SignedDuration::from_millis(
+        i64::try_from(milliseconds).unwrap_or(i64::MAX),
+    ))
+}
+
+/// A length of time for people: the two largest units are enough.
+fn short(duration: SignedDuration) -> String {
+    let unit = if duration.as_hours() > 0 {
+        Unit::Minute
+    } else if duration.as_secs() >= 10 {
+        Unit::Second
+    } else {
+        Unit::Millisecond
+    };
+    duration.round(unit).map_or_else(
+        |_| format!("{}s", duration.as_secs()),
+        |rounded| format!("{rounded:#}"),
+    )
+}

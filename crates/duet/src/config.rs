@@ -1,0 +1,298 @@
+//! `duet.yaml`: the two sides, the companies, the maps and the store of one environment.
+//!
+//! 1. [`document`]: YAML with places, so that every finding points at line and column.
+//! 2. [`secret`]: secrets by reference to the environment or a file, never inline.
+//! 3. [`overrides`]: the engine's settings that the file may change.
+//!
+//! All findings of a file are collected and told at once.
+
+pub mod document;
+pub mod overrides;
+pub mod secret;
+
+#[cfg(test)]
+mod tests;
+
+use document::{Document, Entry, Table};
+use duet_engine::Settings;
+use duet_map::diagnostic::{Code, Diagnostic};
+use duet_map::side::{PerSide, Side};
+use secret::SecretRef;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// The name that is looked for when none is given.
+pub const FILE_NAME: &str = "duet.yaml";
+
+/// The version of the file format that this release reads.
+const FORMAT: i64 = 1;
+
+/// The codes of findings in `duet.yaml`; each has a page under `docs/errors`.
+pub mod codes {
+    use super::Code;
+
+    /// A file cannot be read.
+    pub const UNREADABLE: Code = Code(5001);
+    /// The file is not YAML.
+    pub const NOT_YAML: Code = Code(5002);
+    /// A key is not known.
+    pub const UNKNOWN_KEY: Code = Code(5003);
+    /// A key is missing.
+    pub const MISSING_KEY: Code = Code(5004);
+    /// A value has the wrong type or is out of range.
+    pub const WRONG_VALUE: Code = Code(5005);
+    /// A secret stands in the file itself.
+    pub const INLINE_SECRET: Code = Code(5006);
+    /// A secret's variable or file is not there.
+    pub const NO_SECRET: Code = Code(5007);
+    /// The file's format is not one that this release reads.
+    pub const UNKNOWN_FORMAT: Code = Code(5008);
+}
+
+/// What kind of system stands on a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemKind {
+    /// Dynamics 365 Finance & Operations.
+    FinOps,
+    /// Microsoft Dataverse.
+    Dataverse,
+}
+
+impl SystemKind {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::FinOps => "Finance & Operations",
+            Self::Dataverse => "Dataverse",
+        }
+    }
+}
+
+/// How to reach the system on one side.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// What kind of system it is.
+    pub system: SystemKind,
+    /// What messages call it.
+    pub name: String,
+    /// Its address (`https://contoso.crm.dynamics.com`).
+    pub url: Url,
+    /// The Entra tenant that issues its tokens.
+    pub tenant: String,
+    /// Where tokens come from, when not from Entra's public address.
+    pub token_url: Option<Url>,
+    /// The application id that Duet signs in with.
+    pub client_id: String,
+    /// Where its secret is.
+    pub client_secret: SecretRef,
+}
+
+/// Where the HTTP server of `duet run` listens.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// The address. Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What a webhook must present. Without it webhooks are refused.
+    pub hook_secret: Option<SecretRef>,
+}
+
+/// A whole `duet.yaml`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The project's name.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Which environment it is (`dev`, `test`, `uat`, `prod`).
+    pub environment: String,
+    /// The two sides.
+    pub sides: PerSide<Connection>,
+    /// The companies in scope, in lower case. Empty: all.
+    pub companies: Vec<String>,
+    /// Map files, folders and patterns, in order, relative to the file's folder.
+    pub maps: Vec<String>,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The HTTP server.
+    pub listen: Listen,
+    /// The engine's settings.
+    pub settings: Settings,
+    /// The folder that relative paths start from.
+    pub folder: PathBuf,
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            vec![document::finding(
+                codes::UNREADABLE,
+                format!("`{}` cannot be read: {error}", path.display()),
+                None,
+                Some(
+                    "name the file with `--config FILE`, or let `duet demo` write one to start from"
+                        .to_owned(),
+                ),
+            )]
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self::parse(&text, &path.display().to_string(), &folder)
+    }
+
+    /// Reads a text; relative paths in it start from `folder`.
+    pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let document = Document::parse(text, file)?;
+        let config = document
+            .root()
+            .and_then(|root| Self::from_table(root, folder));
+        match (config, document.into_findings()) {
+            (Some(config), findings) if findings.is_empty() => Ok(config),
+            (_, findings) => Err(findings),
+        }
+    }
+
+    fn from_table(mut root: Table<'_>, folder: &Path) -> Option<Self> {
+        let format = root.require("duet");
+        if let Some(format) = format {
+            match format.integer() {
+                Some(FORMAT) | None => {}
+                Some(other) => {
+                    format.report(
+                        codes::UNKNOWN_FORMAT,
+                        format!("this release reads format {FORMAT} of `duet.yaml`, not {other}"),
+                        Some(format!("write `duet: {FORMAT}`, or use a newer release")),
+                    );
+                    // Another format's keys mean other things: findings about them would mislead.
+                    return None;
+                }
+            }
+        }
+        let name = root.require("name").and_then(|entry| entry.text());
+        let owner = root.optional("owner").and_then(|entry| entry.text());
+        let environment = root
+            .optional("environment")
+            .and_then(|entry| entry.text())
+            .unwrap_or_else(|| "dev".to_owned());
+        let left = root
+            .require("left")
+            .and_then(|entry| connection(&entry, Side::Left, folder));
+        let right = root
+            .require("right")
+            .and_then(|entry| connection(&entry, Side::Right, folder));
+        let companies = root
+            .optional("companies")
+            .map(|entry| entry.texts())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|company| company.trim().to_lowercase())
+            .collect();
+        let maps = root.require("maps").map(|entry| entry.texts());
+        let store = root
+            .optional("store")
+            .and_then(|entry| entry.text())
+            .unwrap_or_else(|| ".duet/duet.db".to_owned());
+        let listen = listen(&mut root, folder);
+        let settings = root
+            .optional("settings")
+            .and_then(|entry| entry.table())
+            .map_or_else(Settings::default, overrides::settings);
+        root.finish();
+        Some(Self {
+            name: name?,
+            owner,
+            environment,
+            sides: PerSide {
+                left: left?,
+                right: right?,
+            },
+            companies,
+            maps: maps?,
+            store: folder.join(store),
+            listen: listen?,
+            settings,
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+fn connection(entry: &Entry<'_>, side: Side, folder: &Path) -> Option<Connection> {
+    let mut table = entry.table()?;
+    let system = table
+        .require("system")
+        .and_then(|entry| match entry.text()?.as_str() {
+            "finops" => Some(SystemKind::FinOps),
+            "dataverse" => Some(SystemKind::Dataverse),
+            other => {
+                entry.report(
+                    codes::WRONG_VALUE,
+                    format!("`{other}` is no system that this release knows"),
+                    Some("use `finops` or `dataverse`".to_owned()),
+                );
+                None
+            }
+        });
+    let name = table.optional("name").and_then(|entry| entry.text());
+    let url = table.require("url").and_then(|entry| address(&entry));
+    let token_url = table
+        .optional("token-url")
+        .and_then(|entry| address(&entry));
+    let tenant = table.require("tenant").and_then(|entry| entry.text());
+    let client_id = table.require("client-id").and_then(|entry| entry.text());
+    let client_secret = table
+        .require("client-secret")
+        .and_then(|entry| SecretRef::read(&entry, folder));
+    table.finish();
+    let system = system?;
+    Some(Connection {
+        system,
+        name: name.unwrap_or_else(|| format!("{} ({side})", system.title())),
+        url: url?,
+        tenant: tenant?,
+        token_url,
+        client_id: client_id?,
+        client_secret: client_secret?,
+    })
+}
+
+/// An `http(s)` address.
+fn address(entry: &Entry<'_>) -> Option<Url> {
+    let text = entry.text()?;
+    let url = Url::parse(&text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+    if url.is_none() {
+        entry.report(
+            codes::WRONG_VALUE,
+            format!("`{}` has to be a web address", entry.path()),
+            Some("write it whole: `https://contoso.operations.dynamics.com`".to_owned()),
+        );
+    }
+    url
+}
+
+fn listen(root: &mut Table<'_>, folder: &Path) -> Option<Listen> {
+    let address = match root.optional("listen") {
+        None => SocketAddr::from(([127, 0, 0, 1], 7180)),
+        Some(entry) => {
+            let text = entry.text()?;
+            let Ok(address) = text.parse() else {
+                entry.report(
+                    codes::WRONG_VALUE,
+                    format!("`{text}` is no address to listen on"),
+                    Some("write an IP address and a port: `127.0.0.1:7180`".to_owned()),
+                );
+                return None;
+            };
+            address
+        }
+    };
+    let hook_secret = match root.optional("hook-secret") {
+        None => None,
+        Some(entry) => Some(SecretRef::read(&entry, folder)?),
+    };
+    Some(Listen {
+        address,
+        hook_secret,
+    })
+}

@@ -1,0 +1,25 @@
+//! The command line of Duet, as a library so that tests and benches can drive it.
+//!
+//! 1. [`cli`] parses arguments; each command is a thin file over the library crates.
+//! 2. [`config`] reads `duet.yaml`, [`map_files`] the maps, [`schemas`] what both sides promise;
+//!    [`project`] puts them together into an engine, [`live`] runs it.
+//! 3. [`stand_ins`] and [`demo`] show it at work without any real system.
+//! 4. [`terminal`], [`render`], [`progress`], [`report`]: how findings and data reach people and
+//!    programs; [`failure`] and [`exit`] tell how a command ended.
+
+pub mod cli;
+pub mod config;
+pub mod error_pages;
+pub mod exit;
+pub mod failure;
+pub mod live;
+pub mod map_files;
+pub mod progress;
+pub mod project;
+pub mod render;
+pub mod report;
+pub mod schemas;
+pub mod signal;
+pub mod solutions;
+pub mod terminal;
+pub mod tracing_setup;

@@ -1,0 +1,112 @@
+//! The map files that `maps:` in `duet.yaml` names: files, folders and patterns.
+
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::failure::{Failure, codes};
+use duet_map::diagnostic::{Diagnostic, Severity};
+use duet_map::file::MapFile;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+/// The text of one map file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file, as messages name it.
+    pub file: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Reads all of them, in the order of their paths.
+pub fn read(config: &Config) -> Result<Vec<Source>, Failure> {
+    let mut paths = BTreeSet::new();
+    for entry in &config.maps {
+        let found = matching(&config.folder, entry)?;
+        if found.is_empty() {
+            return Err(Failure::new(
+                Exit::Configuration,
+                codes::NO_MAPS,
+                format!("`maps: {entry}` names no map file"),
+                "name a .yaml file, a folder that holds some, or a pattern such as `maps/*.yaml`; \
+                 paths start from the folder of duet.yaml"
+                    .to_owned(),
+            ));
+        }
+        paths.extend(found);
+    }
+    paths
+        .into_iter()
+        .map(|path| match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Source {
+                file: path.display().to_string(),
+                text,
+            }),
+            Err(error) => Err(unreadable(&path, &error)),
+        })
+        .collect()
+}
+
+/// Parses texts; a file that does not read only adds its findings.
+pub fn parse(sources: &[Source]) -> (Vec<MapFile>, Vec<Diagnostic>) {
+    let mut files = Vec::with_capacity(sources.len());
+    let mut findings = Vec::new();
+    let mut names: HashMap<String, String> = HashMap::new();
+    for source in sources {
+        match MapFile::parse(&source.text, &source.file) {
+            Ok(file) => {
+                let name = file.map.value.clone();
+                if let Some(first) = names.get(&name) {
+                    findings.push(Diagnostic {
+                        code: codes::SAME_MAP,
+                        severity: Severity::Error,
+                        message: format!("two files call their map `{name}`"),
+                        place: file.map.at.place(),
+                        notes: vec![format!("the other one is {first}")],
+                        fix: Some("give one of them another name".to_owned()),
+                    });
+                } else {
+                    names.insert(name, source.file.clone());
+                    files.push(file);
+                }
+            }
+            Err(more) => findings.extend(more),
+        }
+    }
+    (files, findings)
+}
+
+fn matching(folder: &Path, entry: &str) -> Result<Vec<PathBuf>, Failure> {
+    let path = folder.join(entry);
+    if path.is_file() {
+        return Ok(vec![path]);
+    }
+    let pattern = if path.is_dir() {
+        format!(
+            "{}/**/*.yaml",
+            glob::Pattern::escape(&path.display().to_string())
+        )
+    } else {
+        path.display().to_string()
+    };
+    let paths = glob::glob(&pattern).map_err(|error| {
+        Failure::new(
+            Exit::Configuration,
+            codes::NO_MAPS,
+            format!("`maps: {entry}` is no pattern: {error}"),
+            "name a .yaml file, a folder, or a pattern such as `maps/*.yaml`".to_owned(),
+        )
+    })?;
+    paths
+        .map(|path| path.map_err(|error| unreadable(error.path(), error.error())))
+        .filter(|path| path.as_ref().map_or(true, |path| path.is_file()))
+        .collect()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::Configuration,
+        codes::MAP_UNREADABLE,
+        format!("`{}` cannot be read: {error}", path.display()),
+        "check who may read it, and that it is UTF-8 text".to_owned(),
+    )
+}
