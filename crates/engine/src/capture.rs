@@ -141,7 +141,9 @@ impl Core {
         maps.sort();
         maps.dedup();
         self.store.journal(capture, self.clock.now()).await?;
-        maps.iter().for_each(|map| self.wake_map(map));
+        for map in &maps {
+            self.wake_map(map);
+        }
         Ok(())
     }
 

@@ -89,18 +89,17 @@ impl Core {
     /// The next moment of logical time: later than every moment handed out before, in this
     /// process and in those before it.
     pub(crate) async fn tick(&self) -> Result<i64, EngineError> {
-        if let Some(tick) = self.next_reserved() {
-            return Ok(tick);
+        loop {
+            if let Some(tick) = self.next_reserved() {
+                return Ok(tick);
+            }
+            let first = self.store.reserve_ticks(TICKS).await?;
+            let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another task may have reserved a later range meanwhile; the later one counts.
+            if ticks.end <= first {
+                *ticks = first..first + TICKS;
+            }
         }
-        let first = self.store.reserve_ticks(TICKS).await?;
-        let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another task may have reserved a later range meanwhile; the later one counts.
-        if ticks.end <= first {
-            *ticks = first..first + TICKS;
-        }
-        drop(ticks);
-        self.next_reserved()
-            .map_or_else(|| Ok(first + TICKS - 1), Ok)
     }
 
     fn next_reserved(&self) -> Option<i64> {
@@ -133,7 +132,7 @@ impl Core {
             side,
             name: self.systems[side].name().to_owned(),
             doing: format!("could not {}", doing.into()),
-            source,
+            source: Box::new(source),
         }
     }
 

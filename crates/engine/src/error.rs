@@ -22,7 +22,7 @@ pub enum EngineError {
         doing: String,
         /// The cause.
         #[source]
-        source: SystemError,
+        source: Box<SystemError>,
     },
 }
 

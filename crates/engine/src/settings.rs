@@ -31,11 +31,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             poll_every: Duration::from_secs(5),
-            sweep_every: Duration::from_secs(15 * 60),
+            sweep_every: Duration::from_mins(15),
             round: 500,
             attempts: 8,
             retry_after: Duration::from_millis(500),
-            retry_at_most: Duration::from_secs(60),
+            retry_at_most: Duration::from_mins(1),
             bounces: 4,
             delete_brake: 0.1,
             recheck_every: Duration::from_secs(30),

@@ -3,6 +3,7 @@
 //! 1. [`intake`]: pair, diff, filter, translate and look up: what does the change want?
 //! 2. [`target`]: how does the other side stand?
 //! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
+//!    [`intents`] keep a create from being sent twice where the other side allocates the key.
 //! 4. [`settle`]: images, pair and outcome of each change.
 //!
 //! A round works on many changes at once, because every question to a system or the store is asked
@@ -10,6 +11,7 @@
 
 mod deliver;
 mod intake;
+mod intents;
 mod settle;
 mod target;
 

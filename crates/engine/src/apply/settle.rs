@@ -76,8 +76,7 @@ impl Core {
         };
         let old = errand.pair.as_ref().map(|pair| &pair.body);
         let read = match (&stored, &target) {
-            (Some(record), _) => Some(record.as_ref()),
-            (None, Target::Read(record)) => Some(record.as_ref()),
+            (Some(record), _) | (None, Target::Read(record)) => Some(record.as_ref()),
             _ => None,
         };
 

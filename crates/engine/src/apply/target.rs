@@ -92,7 +92,7 @@ impl Core {
                 && let ChangeKind::Upsert { .. } = change.change.kind
             {
                 fetches.push((place, change.change.record.clone()));
-            } else if read || !self.refuses_twins(map, to) {
+            } else if read || !refuses_twins(map, to) {
                 searches.push(place);
             }
         }
@@ -136,7 +136,7 @@ impl Core {
                 continue;
             };
             // A key that is still to be allocated finds nothing.
-            if let Some(find) = self.key_search(map, errand, company_path.as_deref()) {
+            if let Some(find) = key_search(map, errand, company_path.as_deref()) {
                 places.push(place);
                 finds.push(find);
             }
@@ -158,48 +158,43 @@ impl Core {
         }
         Ok(())
     }
+}
 
-    /// The equal values that identify the record on the other side.
-    fn key_search(
-        &self,
-        map: &CompiledMap,
-        errand: &Errand,
-        company_path: Option<&str>,
-    ) -> Option<Find> {
-        let Wish::Upsert(upsert) = &errand.wish else {
-            return None;
-        };
-        let mut equal = map.search_key(errand.from, &upsert.row, &upsert.translation)?;
-        if map.is_per_company()
-            && let Some(path) = company_path
-        {
-            let company = errand.origin_key().parts().into_iter().next()?;
-            equal.push((path.to_owned(), Value::text(company)));
-        }
-        Some(Find { equal })
+/// The equal values that identify the record on the other side.
+fn key_search(map: &CompiledMap, errand: &Errand, company_path: Option<&str>) -> Option<Find> {
+    let Wish::Upsert(upsert) = &errand.wish else {
+        return None;
+    };
+    let mut equal = map.search_key(errand.from, &upsert.row, &upsert.translation)?;
+    if map.is_per_company()
+        && let Some(path) = company_path
+    {
+        let company = errand.origin_key().parts().into_iter().next()?;
+        equal.push((path.to_owned(), Value::text(company)));
     }
+    Some(Find { equal })
+}
 
-    /// Whether the system itself refuses a second record with the same integration key, so that a
-    /// create needs no search before it.
-    fn refuses_twins(&self, map: &CompiledMap, to: Side) -> bool {
-        let paths = map.key_paths(to);
-        let mut columns: Vec<&str> = paths
+/// Whether the system itself refuses a second record with the same integration key, so that a
+/// create needs no search before it.
+fn refuses_twins(map: &CompiledMap, to: Side) -> bool {
+    let paths = map.key_paths(to);
+    let mut columns: Vec<&str> = paths
+        .iter()
+        .map(|path| {
+            path.split_once('.')
+                .map_or(path.as_str(), |(column, _)| column)
+        })
+        .collect();
+    if let Some(company) = &map.schema(to).company
+        && map.is_per_company()
+        && !columns
             .iter()
-            .map(|path| {
-                path.split_once('.')
-                    .map_or(path.as_str(), |(column, _)| column)
-            })
-            .collect();
-        if let Some(company) = &map.schema(to).company
-            && map.is_per_company()
-            && !columns
-                .iter()
-                .any(|column| column.eq_ignore_ascii_case(company))
-        {
-            columns.push(company);
-        }
-        map.schema(to).is_unique(&columns)
+            .any(|column| column.eq_ignore_ascii_case(company))
+    {
+        columns.push(company);
     }
+    map.schema(to).is_unique(&columns)
 }
 
 fn set(targets: &mut [Option<Target>], place: usize, target: Target) {

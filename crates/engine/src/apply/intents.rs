@@ -1,0 +1,145 @@
+//! Intents: creates whose key the other side allocates are never sent twice.
+//!
+//! Before such a create is sent, what it asks for is durable. When the answer never came, the
+//! record that it may have made is looked for before anything is sent again.
+
+use super::deliver::{Attempt, Ready};
+use super::parked;
+use super::settle::Landing;
+use super::target::Target;
+use crate::core::Core;
+use crate::error::EngineError;
+use duet_map::CompiledMap;
+use duet_map::diagnostic::Code;
+use duet_map::record::RecordId;
+use duet_map::side::Side;
+use duet_store::change::ParkReason;
+use duet_store::store::Intent;
+use duet_systems::{Found, Write};
+
+impl Core {
+    /// Makes intents durable before creates whose key the other side allocates, and looks up the
+    /// outcome of creates that were sent before and never answered.
+    pub(super) async fn declare_intents(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        ready: Vec<Ready>,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Vec<Ready>, EngineError> {
+        if map.allocates() != Some(to) {
+            return Ok(ready);
+        }
+        let (creates, mut others): (Vec<Ready>, Vec<Ready>) = ready.into_iter().partition(|one| {
+            matches!(one.write, Write::Create { .. })
+                && crate::capture::is_unresolved(&one.errand.key)
+        });
+        let seqs: Vec<i64> = creates
+            .iter()
+            .flat_map(|one| {
+                std::iter::once(one.errand.change.seq)
+                    .chain(one.errand.change.supersedes.iter().copied())
+            })
+            .collect();
+        let known = self.store.intents(&seqs).await?;
+        let mut declared = Vec::new();
+        for one in creates {
+            let seqs = std::iter::once(one.errand.change.seq)
+                .chain(one.errand.change.supersedes.iter().copied());
+            let Some(intent) = seqs.into_iter().find_map(|seq| known.get(&seq)) else {
+                declared.push(Intent {
+                    seq: one.errand.change.seq,
+                    map: map.id().to_owned(),
+                    to,
+                    row: one.merged.write.clone(),
+                    at: self.clock.now(),
+                });
+                others.push(one);
+                continue;
+            };
+            match self.outcome_of(map, to, intent).await? {
+                Found::None => others.push(one),
+                Found::One(record) => {
+                    let merged = one.merged;
+                    let landing = Landing {
+                        errand: one.errand,
+                        target: Target::Absent,
+                        merged,
+                        stored: Some(record),
+                        tick: Some(self.tick().await?),
+                    };
+                    attempts.push(Attempt::Ended(Box::new(self.land(map, landing))));
+                }
+                Found::Many(_) => {
+                    let message = format!(
+                        "a create was sent to {} and never answered, and several records \
+                             there look like it; delete the ones that should not be, then retry",
+                        map.table(to)
+                    );
+                    attempts.push(Attempt::Ended(Box::new(one.errand.ends(parked(
+                        ParkReason::Fault,
+                        Code(4105),
+                        message,
+                    )))));
+                }
+            }
+        }
+        if !declared.is_empty() {
+            self.store.add_intents(declared).await?;
+        }
+        Ok(others)
+    }
+
+    /// Looks for a record that an earlier create may have made: one that carries every value that
+    /// was sent and belongs to no pair.
+    async fn outcome_of(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        intent: &Intent,
+    ) -> Result<Found, EngineError> {
+        let equal = intent
+            .row
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(column, value)| (column.to_owned(), value.clone()))
+            .collect();
+        let found = self.systems[to]
+            .find(
+                map.table(to),
+                map.columns(to),
+                &[duet_systems::Find { equal }],
+            )
+            .await
+            .map_err(|error| self.failed(to, format!("search {}", map.table(to)), error))?
+            .into_iter()
+            .next()
+            .unwrap_or(Found::None);
+        let ids: Vec<RecordId> = match &found {
+            Found::None => return Ok(found),
+            Found::One(record) => vec![record.id.clone()],
+            Found::Many(ids) => ids.clone(),
+        };
+        let paired = self.store.pairs_by_record(map.id(), to, &ids).await?;
+        let free: Vec<RecordId> = ids
+            .into_iter()
+            .filter(|id| !paired.contains_key(id))
+            .collect();
+        match (free.as_slice(), found) {
+            ([], _) => Ok(Found::None),
+            ([_], Found::One(record)) => Ok(Found::One(record)),
+            ([id], _) => {
+                let read = self.systems[to]
+                    .fetch(map.table(to), map.columns(to), std::slice::from_ref(id))
+                    .await
+                    .map_err(|error| self.failed(to, format!("read {}", map.table(to)), error))?;
+                Ok(read
+                    .into_iter()
+                    .flatten()
+                    .next()
+                    .map_or(Found::None, |record| Found::One(Box::new(record))))
+            }
+            (_, _) => Ok(Found::Many(free)),
+        }
+    }
+}
