@@ -196,6 +196,12 @@ impl Dataverse {
             .map_err(|(index, error)| refused(index, error.to_string()))
     }
 
+    /// The number of rows of a table.
+    pub fn count(&self, table: &str) -> Result<usize, RowsError> {
+        let count = self.inner.rows.read(|tx| tx.count(table, None))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
     /// What the stand-in counted so far.
     pub fn counts(&self) -> Counts {
         self.control.counters.counts()

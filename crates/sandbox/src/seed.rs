@@ -11,10 +11,13 @@
 mod base;
 mod finance;
 mod names;
+mod sales;
 
 use serde::Serialize;
 
-use crate::finops::{FinOps, FinOpsError};
+use crate::dataverse::{Dataverse, InsertError};
+use crate::finops::{Company, FinOps, FinOpsError};
+use crate::rows::RowsError;
 
 /// How much to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +94,30 @@ pub fn finops(target: &FinOps, plan: &SeedPlan) -> Result<Seeded, FinOpsError> {
         return Ok(Seeded::default());
     }
     finance::fill(target, plan)
+}
+
+/// Fills a Dataverse stand-in with rows of these companies. A stand-in that has currencies already
+/// is left as it is.
+pub fn dataverse(
+    target: &Dataverse,
+    companies: &[Company],
+    plan: &SeedPlan,
+) -> Result<Seeded, DataverseSeedError> {
+    if target.count("transactioncurrency")? > 0 {
+        return Ok(Seeded::default());
+    }
+    Ok(sales::fill(target, companies, plan)?)
+}
+
+/// Why a Dataverse stand-in cannot be filled.
+#[derive(Debug, thiserror::Error)]
+pub enum DataverseSeedError {
+    /// A row was refused.
+    #[error(transparent)]
+    Row(#[from] InsertError),
+    /// The rows cannot be counted.
+    #[error("the rows of the Dataverse stand-in cannot be read")]
+    Rows(#[from] RowsError),
 }
 
 #[cfg(test)]

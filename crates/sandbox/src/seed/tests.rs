@@ -1,6 +1,8 @@
 use serde_json::Value;
 
 use super::*;
+use crate::auth::SignIn;
+use crate::dataverse::Config;
 use crate::finops::FinOpsConfig;
 
 fn small() -> SeedPlan {
@@ -88,4 +90,19 @@ fn parties_and_tax_groups_can_be_left_out() {
             (&Value::from(""), &Value::from(""))
         );
     }
+}
+
+#[test]
+fn dataverse_gets_what_both_know_and_what_sales_entered() {
+    let schema = crate::schema::dataverse().unwrap();
+    let target = Dataverse::open(Config::new(schema, SignIn::default())).unwrap();
+    let companies = FinOpsConfig::default().companies;
+    let seeded = dataverse(&target, &companies, &small()).unwrap();
+    assert_eq!(seeded.of("cdm_company"), 3);
+    assert_eq!(seeded.of("account"), 2 * 15);
+    assert_eq!(target.count("contact").unwrap(), 2 * 5);
+    assert_eq!(
+        dataverse(&target, &companies, &small()).unwrap(),
+        Seeded::default()
+    );
 }
