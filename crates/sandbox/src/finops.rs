@@ -4,15 +4,18 @@
 //! It answers as the protocol reference (sections B and D) tells: companies and `cross-company`,
 //! composite keys, enum symbols, no nulls, Infolog errors, defaulting, number sequences, paging,
 //! `$batch`, data and business events. What the reference marks as only assumed is a [`Settings`]
-//! switch. The road of a request: [`http`](crate::http) → `service` → `read` or `write` in one
-//! transaction → counters and `events` after the commit.
+//! switch. The road of a request: [`http`](crate::http) → `service` (or `batch`) → `operation` →
+//! `read` or `write` in one transaction → counters and `events` after the commit.
 
+mod batch;
 mod config;
 mod csdl;
 mod error;
 mod events;
 mod filter;
 mod metadata;
+mod operation;
+mod payload;
 mod read;
 mod service;
 mod session;

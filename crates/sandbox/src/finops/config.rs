@@ -91,6 +91,7 @@ impl Company {
 /// want otherwise. Readable and changeable while running under `/_sandbox/settings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// Rows on a page.
     pub page_size: usize,

@@ -48,149 +48,160 @@ pub(super) fn single(
     Ok((row, object))
 }
 
-/// A page of a collection: rows, `@odata.count` when asked for, `@odata.nextLink` when there is more.
-///
-/// `url` is the absolute URL of the request, the nextLink repeats its options.
-pub(super) fn page(
-    session: &Session<'_>,
-    entity: &Entity,
-    options: &QueryOptions,
-    cross_company: bool,
-    page_size: usize,
-    url: &str,
-    context: &str,
-) -> Result<Json, Refused> {
-    let projection = projection(session, entity, options)?;
-    let order = order(entity, options)?;
-    let token = options.skiptoken.as_deref().map(read_token).transpose()?;
-    let condition = condition(session, entity, options, cross_company)?;
+/// A page of a collection that is asked for.
+pub(super) struct Page<'a> {
+    pub(super) options: &'a QueryOptions,
+    /// Whether rows of all companies are read.
+    pub(super) cross_company: bool,
+    /// The most rows it may have.
+    pub(super) size: usize,
+    /// The absolute URL of the request; the nextLink repeats its options.
+    pub(super) url: &'a str,
+    pub(super) context: &'a str,
+}
 
-    let count = match options.count {
-        Some(true) => Some(session.tx.count(&entity.collection, condition.as_ref())?),
-        _ => None,
-    };
+impl Page<'_> {
+    /// Its rows, `@odata.count` when asked for, `@odata.nextLink` when there is more.
+    pub(super) fn read(&self, session: &Session<'_>, entity: &Entity) -> Result<Json, Refused> {
+        let Self {
+            options,
+            cross_company,
+            size: page_size,
+            url,
+            context,
+        } = *self;
+        let projection = projection(session, entity, options)?;
+        let order = order(entity, options)?;
+        let token = options.skiptoken.as_deref().map(read_token).transpose()?;
+        let condition = condition(session, entity, options, cross_company)?;
 
-    let left = match &token {
-        Some(token) => token.left,
-        None => options.top,
-    };
-    let mut wanted: Vec<&Field> = projection.fields.clone();
-    for name in order.iter().map(|(name, _)| name.as_str()).chain(
-        projection
-            .expands
-            .iter()
-            .flat_map(|(_, relation, _)| relation.fields.iter().map(|pair| pair.from.as_str())),
-    ) {
-        if !wanted.iter().any(|field| field.name == name)
-            && let Some(field) = entity.field(name)
-        {
-            wanted.push(field);
-        }
-    }
-    if entity.per_company && !wanted.iter().any(|field| field.name == COMPANY) {
-        wanted.extend(entity.field(COMPANY));
-    }
-    let mut columns = vec![REC_ID, REC_VERSION];
-    columns.extend(wanted.iter().map(|field| field.name.as_str()));
-    let mut select = Select::from(&entity.collection, &columns);
-    if let Some(condition) = condition {
-        select = select.filter(condition);
-    }
-    for (name, descending) in &order {
-        select = select.order(if *descending {
-            Order::descending(name)
-        } else {
-            Order::ascending(name)
-        });
-    }
-    select = select.order(Order::ascending(REC_ID));
-    if let Some(token) = &token {
-        let last: Vec<Value> = token.after.iter().map(stored).collect();
-        if last.len() != select.order.len() {
-            return Err(Refused::request(
-                "The skip token does not belong to this query.",
-            ));
-        }
-        let after = keyset_after(&select.order, &last);
-        select = select.filter(after);
-    } else if let Some(skip) = options.skip {
-        select.skip = usize::try_from(skip).unwrap_or(usize::MAX);
-    }
-    let limit = left
-        .and_then(|left| usize::try_from(left).ok())
-        .unwrap_or(usize::MAX);
-    let size = page_size.max(1).min(limit);
-    // One more row than a page holds tells whether there is a next page.
-    let mut rows = session.tx.select(&select.limit(size.saturating_add(1)))?;
-    let more = rows.len() > size && limit > size;
-    rows.truncate(size);
-
-    let mut value = Vec::with_capacity(rows.len());
-    let mut last = None;
-    for columns in rows {
-        let partial = Row::from_columns(columns);
-        let by_name: BTreeMap<&str, &Value> = wanted
-            .iter()
-            .map(|field| field.name.as_str())
-            .zip(&partial.values)
-            .collect();
-        let mut object = Map::new();
-        let tag = etag(partial.rec_version, partial.rec_id);
-        object.insert("@odata.etag".to_owned(), Json::String(tag));
-        for field in &projection.fields {
-            if let Some(stored) = by_name.get(field.name.as_str()) {
-                let json = values::write(&session.store.schema, field, stored);
-                object.insert(field.name.clone(), json);
-            }
-        }
-        expand(
-            session,
-            &projection,
-            |name| by_name.get(name).copied(),
-            &mut object,
-        )?;
-        value.push(Json::Object(object));
-        if more {
-            let mut after: Vec<Json> = order
-                .iter()
-                .map(|(name, _)| by_name.get(name.as_str()).map_or(Json::Null, |v| plain(v)))
-                .collect();
-            after.push(Json::from(partial.rec_id));
-            last = Some(after);
-        }
-    }
-
-    let mut body = Map::new();
-    body.insert(
-        "@odata.context".to_owned(),
-        Json::String(context.to_owned()),
-    );
-    if let Some(count) = count {
-        body.insert("@odata.count".to_owned(), Json::from(count));
-    }
-    body.insert("value".to_owned(), Json::Array(value));
-    if let Some(after) = last {
-        let rest = left.map(|left| left.saturating_sub(size as u64));
-        let link = match session.settings.next_link {
-            NextLink::SkipToken => {
-                let token =
-                    serde_json::to_string(&SkipToken { after, left: rest }).unwrap_or_default();
-                next_link(
-                    url,
-                    &["$skiptoken"],
-                    &[("$skiptoken", URL_SAFE_NO_PAD.encode(token))],
-                )
-            }
-            NextLink::Skip => {
-                let skip = options.skip.unwrap_or(0) + size as u64;
-                let mut added = vec![("$skip", skip.to_string())];
-                added.extend(rest.map(|rest| ("$top", rest.to_string())));
-                next_link(url, &["$skip", "$top"], &added)
-            }
+        let count = match options.count {
+            Some(true) => Some(session.tx.count(&entity.collection, condition.as_ref())?),
+            _ => None,
         };
-        body.insert("@odata.nextLink".to_owned(), Json::String(link));
+
+        let left = match &token {
+            Some(token) => token.left,
+            None => options.top,
+        };
+        let mut wanted: Vec<&Field> = projection.fields.clone();
+        for name in order.iter().map(|(name, _)| name.as_str()).chain(
+            projection
+                .expands
+                .iter()
+                .flat_map(|(_, relation, _)| relation.fields.iter().map(|pair| pair.from.as_str())),
+        ) {
+            if !wanted.iter().any(|field| field.name == name)
+                && let Some(field) = entity.field(name)
+            {
+                wanted.push(field);
+            }
+        }
+        if entity.per_company && !wanted.iter().any(|field| field.name == COMPANY) {
+            wanted.extend(entity.field(COMPANY));
+        }
+        let mut columns = vec![REC_ID, REC_VERSION];
+        columns.extend(wanted.iter().map(|field| field.name.as_str()));
+        let mut select = Select::from(&entity.collection, &columns);
+        if let Some(condition) = condition {
+            select = select.filter(condition);
+        }
+        for (name, descending) in &order {
+            select = select.order(if *descending {
+                Order::descending(name)
+            } else {
+                Order::ascending(name)
+            });
+        }
+        select = select.order(Order::ascending(REC_ID));
+        if let Some(token) = &token {
+            let last: Vec<Value> = token.after.iter().map(stored).collect();
+            if last.len() != select.order.len() {
+                return Err(Refused::request(
+                    "The skip token does not belong to this query.",
+                ));
+            }
+            let after = keyset_after(&select.order, &last);
+            select = select.filter(after);
+        } else if let Some(skip) = options.skip {
+            select.skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        }
+        let limit = left
+            .and_then(|left| usize::try_from(left).ok())
+            .unwrap_or(usize::MAX);
+        let size = page_size.max(1).min(limit);
+        // One more row than a page holds tells whether there is a next page.
+        let mut rows = session.tx.select(&select.limit(size.saturating_add(1)))?;
+        let more = rows.len() > size && limit > size;
+        rows.truncate(size);
+
+        let mut value = Vec::with_capacity(rows.len());
+        let mut last = None;
+        for columns in rows {
+            let partial = Row::from_columns(columns);
+            let by_name: BTreeMap<&str, &Value> = wanted
+                .iter()
+                .map(|field| field.name.as_str())
+                .zip(&partial.values)
+                .collect();
+            let mut object = Map::new();
+            let tag = etag(partial.rec_version, partial.rec_id);
+            object.insert("@odata.etag".to_owned(), Json::String(tag));
+            for field in &projection.fields {
+                if let Some(stored) = by_name.get(field.name.as_str()) {
+                    let json = values::write(&session.store.schema, field, stored);
+                    object.insert(field.name.clone(), json);
+                }
+            }
+            expand(
+                session,
+                &projection,
+                |name| by_name.get(name).copied(),
+                &mut object,
+            )?;
+            value.push(Json::Object(object));
+            if more {
+                let mut after: Vec<Json> = order
+                    .iter()
+                    .map(|(name, _)| by_name.get(name.as_str()).map_or(Json::Null, |v| plain(v)))
+                    .collect();
+                after.push(Json::from(partial.rec_id));
+                last = Some(after);
+            }
+        }
+
+        let mut body = Map::new();
+        body.insert(
+            "@odata.context".to_owned(),
+            Json::String(context.to_owned()),
+        );
+        if let Some(count) = count {
+            body.insert("@odata.count".to_owned(), Json::from(count));
+        }
+        body.insert("value".to_owned(), Json::Array(value));
+        if let Some(after) = last {
+            let rest = left.map(|left| left.saturating_sub(size as u64));
+            let link = match session.settings.next_link {
+                NextLink::SkipToken => {
+                    let token =
+                        serde_json::to_string(&SkipToken { after, left: rest }).unwrap_or_default();
+                    next_link(
+                        url,
+                        &["$skiptoken"],
+                        &[("$skiptoken", URL_SAFE_NO_PAD.encode(token))],
+                    )
+                }
+                NextLink::Skip => {
+                    let skip = options.skip.unwrap_or(0) + size as u64;
+                    let mut added = vec![("$skip", skip.to_string())];
+                    added.extend(rest.map(|rest| ("$top", rest.to_string())));
+                    next_link(url, &["$skip", "$top"], &added)
+                }
+            };
+            body.insert("@odata.nextLink".to_owned(), Json::String(link));
+        }
+        Ok(Json::Object(body))
     }
-    Ok(Json::Object(body))
 }
 
 /// The number of rows that a filter leaves.

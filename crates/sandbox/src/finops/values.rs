@@ -184,12 +184,11 @@ pub(super) fn moment(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(NO_MOMENT.to_owned());
     }
-    let instant: Timestamp = match text.parse() {
-        Ok(instant) => instant,
-        Err(_) => {
-            let local: jiff::civil::DateTime = text.parse().ok()?;
-            Offset::UTC.to_timestamp(local).ok()?
-        }
+    let instant: Timestamp = if let Ok(instant) = text.parse() {
+        instant
+    } else {
+        let local: jiff::civil::DateTime = text.parse().ok()?;
+        Offset::UTC.to_timestamp(local).ok()?
     };
     match now(instant) {
         Value::Text(text) => Some(text),
