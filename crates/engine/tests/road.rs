@@ -1,5 +1,8 @@
 //! The road of a change, end to end over two systems in memory: one story a test.
 
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod model;
 #[path = "model/pair.rs"]
 mod pair;

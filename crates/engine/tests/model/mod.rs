@@ -139,7 +139,7 @@ impl ModelSystem {
 
     /// A person deletes a record.
     pub fn delete(&self, table: &str, id: &RecordId) {
-        self.remove(&mut self.state(), table, id);
+        Self::remove(&mut self.state(), table, id);
     }
 
     /// The record's row.
@@ -191,7 +191,7 @@ impl ModelSystem {
         state.log.push((table.to_owned(), id.0.clone(), false));
     }
 
-    fn remove(&self, state: &mut State, table: &str, id: &RecordId) {
+    fn remove(state: &mut State, table: &str, id: &RecordId) {
         state.version += 1;
         state.rows.remove(&(table.to_owned(), id.0.clone()));
         state.log.push((table.to_owned(), id.0.clone(), true));
@@ -312,7 +312,7 @@ impl ModelSystem {
                 {
                     return error(Class::Moved, 3903, "the record has moved");
                 }
-                self.remove(state, table, &id);
+                Self::remove(state, table, &id);
                 Ok(Written::Deleted)
             }
         }
