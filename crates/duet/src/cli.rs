@@ -4,11 +4,13 @@ pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod conflicts;
+pub mod demo;
 pub mod explain;
 pub mod odata;
 pub mod parked;
 pub mod retry;
 pub mod run;
+pub mod sandbox;
 pub mod status;
 pub mod sync;
 pub mod trace;
@@ -65,6 +67,10 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show Duet at work: two local systems, live both ways
+    Demo(demo::DemoArgs),
+    /// Start a local Finance & Operations and a local Dataverse
+    Sandbox(sandbox::SandboxArgs),
     /// Check duet.yaml and the maps against both systems
     Check(check::CheckArgs),
     /// Bring existing rows into step, in dependency order
@@ -106,6 +112,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let terminal = Terminal::of_process(cli.global.json);
+    // Fails only when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     crate::tracing_setup::start(cli.global.verbose, terminal.colour());
     let outcome = dispatch(cli, terminal);
     outcome.unwrap_or_else(|failure| terminal.failure(&failure))
@@ -125,6 +133,8 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
         .map_err(|error| Failure::bug("the runtime cannot start", &error))?;
     runtime.block_on(async {
         match command {
+            Command::Demo(args) => demo::run(args, terminal).await,
+            Command::Sandbox(args) => sandbox::run(args, terminal).await,
             Command::Check(args) => check::run(&args, &global, terminal).await,
             Command::Sync(args) => sync::run(&args, &global, terminal).await,
             Command::Run(args) => run::run(&args, &global, terminal).await,

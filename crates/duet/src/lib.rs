@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod error_pages;
 pub mod exit;
 pub mod failure;
@@ -21,5 +22,6 @@ pub mod report;
 pub mod schemas;
 pub mod signal;
 pub mod solutions;
+pub mod stand_ins;
 pub mod terminal;
 pub mod tracing_setup;

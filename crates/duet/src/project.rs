@@ -161,6 +161,8 @@ pub async fn prepare(config: &Config, terminal: Terminal) -> Result<Prepared, Fa
         .iter()
         .any(|finding| finding.severity == Severity::Error)
     {
+        // Warnings beside errors would bury them.
+        findings.retain(|finding| finding.severity == Severity::Error);
         return Err(Failure::configuration(findings));
     }
     if !findings.is_empty() {
