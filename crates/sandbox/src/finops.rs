@@ -6,6 +6,15 @@
 //! `$batch`, data and business events. What the reference marks as only assumed is a [`Settings`]
 //! switch. The road of a request: [`http`](crate::http) → `service` (or `batch`) → `operation` →
 //! `read` or `write` in one transaction → counters and `events` after the commit.
+//!
+//! The control endpoint has two topics more than [`control`](crate::control) lists:
+//!
+//! | request | effect |
+//! |---|---|
+//! | `GET /_sandbox/settings`, `PUT` | the [`Settings`] in force; others from now on |
+//! | `GET /_sandbox/events` | endpoints, deliveries, failures |
+//! | `POST /_sandbox/events` | registers an [`Endpoint`] |
+//! | `DELETE /_sandbox/events` | removes the endpoint `{"url": …}`, or all without a body |
 
 mod batch;
 mod config;
@@ -26,7 +35,7 @@ mod write;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use serde_json::{Map, Value as Json};
@@ -34,7 +43,7 @@ use serde_json::{Map, Value as Json};
 pub use config::{Company, FinOpsConfig, NextLink, Settings};
 pub use events::{Endpoint, EventKind, Failure};
 
-use self::events::{Delivery, Events};
+use self::events::Events;
 use self::session::{Row, Session, User};
 use crate::auth::Tokens;
 use crate::clock::Clock;
@@ -107,7 +116,7 @@ pub(crate) struct Store {
 pub struct FinOps {
     store: Arc<Store>,
     bind: SocketAddr,
-    delivery: Arc<Mutex<Option<Delivery>>>,
+    posting: Arc<OnceLock<()>>,
 }
 
 impl std::fmt::Debug for FinOps {
@@ -135,7 +144,7 @@ impl FinOps {
             return Err(FinOpsError::Company(config.default_company));
         }
         let rows = Rows::open(&config.place, tables::all(&schema))?;
-        let (events, delivery) = Events::new(
+        let events = Events::new(
             config.endpoints,
             Arc::clone(&schema),
             config.event_retry_pause,
@@ -157,23 +166,19 @@ impl FinOps {
         Ok(Self {
             store: Arc::new(store),
             bind: config.bind,
-            delivery: Arc::new(Mutex::new(Some(delivery))),
+            posting: Arc::default(),
         })
     }
 
     /// Listens and answers until the returned handle is shut down or dropped.
     pub async fn serve(&self) -> Result<Running, FinOpsError> {
-        let delivery = self
-            .delivery
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(delivery) = delivery {
+        if self.posting.set(()).is_ok() {
             // Another part of the process may have chosen a provider already; any will do.
             let _ = rustls::crypto::ring::default_provider().install_default();
             let http = reqwest::Client::builder().no_proxy().build()?;
-            // Ends by itself when the last clone of the stand-in is gone.
-            tokio::spawn(delivery.run(http));
+            self.store
+                .events
+                .start(tokio::runtime::Handle::current(), http);
         }
         let control = Control {
             name: "finops",

@@ -160,3 +160,27 @@ pub(crate) fn from_name(name: &str) -> Guess {
     }
     Guess::Text(60)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_suggest_types() {
+        for (name, expected) in [
+            ("IsOneTimeCustomer", Guess::YesNo),
+            ("CreditLimit", Guess::Real),
+            ("SalesPrice", Guess::Real),
+            ("ExchangeRateTypeName", Guess::Text(100)),
+            ("NumberOfDays", Guess::Int),
+            ("LineNumber", Guess::Int),
+            ("AddressRecordId", Guess::Int64),
+            ("InvoiceDate", Guess::Date),
+            ("AddressValidFrom", Guess::DateTime),
+            ("PaymentDay", Guess::Text(10)),
+            ("SalesMemo", Guess::Memo),
+        ] {
+            assert_eq!(from_name(name), expected, "{name}");
+        }
+    }
+}

@@ -209,3 +209,74 @@ fn plural(word: &str) -> String {
     }
     format!("{word}s")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unpublished_names_are_put_together_from_known_words() {
+        let casing = Casing::learn(
+            [
+                "CustomerGroupId",
+                "WarehouseLocationId",
+                "AvailableFromTime",
+                "OrderedQuantity",
+            ]
+            .into_iter(),
+        );
+        for (upper, real) in [
+            ("CUSTOMERGROUPID", "CustomerGroupId"),
+            ("FUNCTIONALLOCATION", "FunctionalLocation"),
+            ("ONHANDQUANTITY", "OnHandQuantity"),
+            ("WAREHOUSEGROUP", "WarehouseGroup"),
+            ("XYZ", "Xyz"),
+        ] {
+            assert_eq!(casing.restore(upper), real);
+        }
+    }
+
+    #[test]
+    fn titles_become_entity_and_collection_names() {
+        for (title, one, many) in [
+            ("Customers V3", "CustomerV3", "CustomersV3"),
+            ("Legal entities", "LegalEntity", "LegalEntities"),
+            ("Payment schedule", "PaymentSchedule", "PaymentSchedules"),
+            (
+                "Payment day lines CDS V2",
+                "PaymentDayLineCDSV2",
+                "PaymentDayLinesCDSV2",
+            ),
+            (
+                "Mixed reality guides entity",
+                "MixedRealityGuide",
+                "MixedRealityGuides",
+            ),
+            ("Veteran status", "VeteranStatus", "VeteranStatuses"),
+        ] {
+            assert_eq!(entity_names(title), (one.to_owned(), many.to_owned()));
+        }
+    }
+
+    #[test]
+    fn sets_are_named_after_several_of_their_table() {
+        for (set, table) in [
+            ("accounts", "account"),
+            ("cdm_companies", "cdm_company"),
+            ("msdyn_chartofaccountses", "msdyn_chartofaccounts"),
+            ("msdyn_postaladdresses", "msdyn_postaladdress"),
+            ("msdyn_warehouses", "msdyn_warehouse"),
+            ("msdyn_nameaffixes", "msdyn_nameaffix"),
+        ] {
+            assert_eq!(singular(set), table);
+        }
+    }
+
+    #[test]
+    fn symbols_become_members_and_labels() {
+        assert_eq!(member("creditCard"), "CreditCard");
+        assert_eq!(member("non-Specific"), "NonSpecific");
+        assert_eq!(label("creditCard"), "Credit card");
+        assert_eq!(label("packingMaterials_W"), "Packing materials w");
+    }
+}

@@ -1,10 +1,11 @@
 //! Tells registered endpoints about committed writes: data events and business events (protocol
 //! reference B8).
 //!
-//! The road of an event: a committed [`Effect`] is put into a bounded queue and the request is
-//! answered; a background task builds the payload of each interested endpoint and posts it, three
-//! more times at intervals of a second when the endpoint does not take it, then notes the failure.
-//! Delivery may repeat and be out of order, as with the service: a receiver reads the row again.
+//! The road of an event: a committed [`Effect`] is put into the bounded queue of each endpoint that
+//! wants it and the request is answered; a task of that endpoint builds the payload and posts it,
+//! three more times at intervals of a second when the endpoint does not take it, then notes the
+//! failure. A dead endpoint holds up only itself. Delivery may repeat and be late, as with the
+//! service: a receiver reads the row again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +14,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::payload::{business_event, data_event};
 use super::session::Effect;
 use crate::schema::FinOpsSchema;
 
-/// How many events may wait to be posted; what comes on top is noted as failed.
+/// How many events may wait for one endpoint; what comes on top is noted as failed.
 const QUEUE: usize = 50_000;
 /// How often a delivery is tried again.
 const RETRIES: u32 = 3;
@@ -27,9 +29,11 @@ const RETRIES: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How many failures are kept.
 const KEPT_FAILURES: usize = 1000;
+/// Control numbers of business events come after this one.
+const FIRST_CONTROL_NUMBER: i64 = 5_637_144_576;
 
 /// An endpoint that wants events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Where events are posted.
@@ -40,7 +44,7 @@ pub struct Endpoint {
     /// Collection names of the entities it wants; none for all.
     #[serde(default)]
     pub entities: Vec<String>,
-    /// A header sent along, for the endpoint to know its caller: name and value.
+    /// A header sent along, for the endpoint to know its caller: name and value. Never shown.
     #[serde(default, skip_serializing)]
     pub header: Option<(String, String)>,
 }
@@ -67,15 +71,6 @@ pub struct Failure {
     pub reason: String,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    endpoints: Vec<Endpoint>,
-    delivered: u64,
-    failed: u64,
-    failures: VecDeque<Failure>,
-    control_number: i64,
-}
-
 /// One committed write with what is known about it.
 pub(super) struct Event {
     pub(super) effect: Effect,
@@ -85,117 +80,223 @@ pub(super) struct Event {
 
 /// What waits to be posted.
 enum Waiting {
-    /// A committed write, for all who want it.
-    Write(Box<Event>),
+    /// A committed write.
+    Write(Arc<Event>),
     /// The test event of a new endpoint.
-    Test(Endpoint, Json),
+    Test(Json),
 }
 
-/// The registered endpoints and the queue towards them. Cloning is cheap.
+/// An endpoint with the queue towards it.
+struct Line {
+    endpoint: Endpoint,
+    queue: mpsc::Sender<Waiting>,
+    /// The end of the queue, until a task takes it.
+    waiting: Option<mpsc::Receiver<Waiting>>,
+}
+
+/// Where tasks run and how they post.
+#[derive(Clone)]
+struct Courier {
+    runtime: Handle,
+    http: reqwest::Client,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<Line>,
+    courier: Option<Courier>,
+    delivered: u64,
+    failed: u64,
+    failures: VecDeque<Failure>,
+    control_number: i64,
+}
+
+/// The registered endpoints. Cloning is cheap and shares them.
 #[derive(Clone)]
 pub(super) struct Events {
     state: Arc<Mutex<State>>,
-    queue: mpsc::Sender<Waiting>,
-}
-
-/// The end of the queue, to be run by a task.
-pub(super) struct Delivery {
-    events: Events,
-    waiting: mpsc::Receiver<Waiting>,
     schema: Arc<FinOpsSchema>,
     /// The pause before each retry.
     pause: Duration,
 }
 
+impl Endpoint {
+    fn wants(&self, collection: &str) -> bool {
+        self.entities.is_empty() || self.entities.iter().any(|wanted| wanted == collection)
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("url", &self.url)
+            .field("kind", &self.kind)
+            .field("entities", &self.entities)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Events {
-    /// A queue and its end.
+    /// Nothing is posted before [`Events::start`]; until then events wait.
     pub(super) fn new(
         endpoints: Vec<Endpoint>,
         schema: Arc<FinOpsSchema>,
         pause: Duration,
-    ) -> (Self, Delivery) {
-        let (queue, waiting) = mpsc::channel(QUEUE);
+    ) -> Self {
         let state = State {
-            endpoints,
-            control_number: 5_637_144_576,
+            control_number: FIRST_CONTROL_NUMBER,
             ..State::default()
         };
         let events = Self {
             state: Arc::new(Mutex::new(state)),
-            queue,
+            schema,
+            pause,
         };
-        (
-            events.clone(),
-            Delivery {
-                events,
-                waiting,
-                schema,
-                pause,
-            },
-        )
+        for endpoint in endpoints {
+            events.register(endpoint, None);
+        }
+        events
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Queues a committed write if somebody wants to know. Never waits.
+    /// Posts what waits and what comes, in tasks of this runtime.
+    pub(super) fn start(&self, runtime: Handle, http: reqwest::Client) {
+        self.with(|state| {
+            let courier = Courier { runtime, http };
+            for line in &mut state.lines {
+                self.deliver(line, &courier);
+            }
+            state.courier = Some(courier);
+        });
+    }
+
+    /// Adds an endpoint, or replaces the one with the same address and kind; with a test event, that
+    /// one is posted first.
+    pub(super) fn register(&self, endpoint: Endpoint, test: Option<Json>) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        if let Some(test) = test {
+            // An empty queue takes it.
+            let _ = queue.try_send(Waiting::Test(test));
+        }
+        self.with(|state| {
+            state.lines.retain(|known| {
+                known.endpoint.url != endpoint.url || known.endpoint.kind != endpoint.kind
+            });
+            let mut line = Line {
+                endpoint,
+                queue,
+                waiting: Some(waiting),
+            };
+            if let Some(courier) = &state.courier {
+                self.deliver(&mut line, courier);
+            }
+            state.lines.push(line);
+        });
+    }
+
+    /// Removes the endpoints with this address, or all; gives how many there were. What waits for
+    /// them is still posted.
+    pub(super) fn unregister(&self, url: Option<&str>) -> usize {
+        self.with(|state| {
+            let before = state.lines.len();
+            state
+                .lines
+                .retain(|line| url.is_some_and(|url| line.endpoint.url != url));
+            before - state.lines.len()
+        })
+    }
+
+    /// Queues a committed write for all who want to know. Never waits.
     pub(super) fn publish(&self, effect: Effect, client: &str, at: Timestamp) {
-        if !self.with(|state| state.endpoints.iter().any(|e| e.wants(&effect.collection))) {
+        let queues: Vec<(String, mpsc::Sender<Waiting>)> = self.with(|state| {
+            state
+                .lines
+                .iter()
+                .filter(|line| line.endpoint.wants(&effect.collection))
+                .map(|line| (line.endpoint.url.clone(), line.queue.clone()))
+                .collect()
+        });
+        if queues.is_empty() {
             return;
         }
-        let entity = effect.collection.clone();
-        let event = Event {
+        let event = Arc::new(Event {
             effect,
             client: client.to_owned(),
             at,
-        };
-        if self
-            .queue
-            .try_send(Waiting::Write(Box::new(event)))
-            .is_err()
-        {
-            self.failed("", &entity, "the queue of events is full".to_owned());
+        });
+        for (url, queue) in queues {
+            if queue.try_send(Waiting::Write(Arc::clone(&event))).is_err() {
+                let reason = "too many events wait for the endpoint".to_owned();
+                self.failed(&url, &event.effect.collection, reason);
+            }
         }
-    }
-
-    /// Queues the test event of a new endpoint.
-    pub(super) fn test(&self, endpoint: Endpoint, payload: Json) {
-        let url = endpoint.url.clone();
-        if self
-            .queue
-            .try_send(Waiting::Test(endpoint, payload))
-            .is_err()
-        {
-            self.failed(&url, "", "the queue of events is full".to_owned());
-        }
-    }
-
-    /// Adds an endpoint.
-    pub(super) fn register(&self, endpoint: Endpoint) {
-        self.with(|state| state.endpoints.push(endpoint));
-    }
-
-    /// Removes the endpoints with this address, or all; gives how many there were.
-    pub(super) fn unregister(&self, url: Option<&str>) -> usize {
-        self.with(|state| {
-            let before = state.endpoints.len();
-            state
-                .endpoints
-                .retain(|endpoint| url.is_some_and(|url| endpoint.url != url));
-            before - state.endpoints.len()
-        })
     }
 
     /// Endpoints, deliveries and failures so far.
     pub(super) fn report(&self) -> Json {
         self.with(|state| {
+            let endpoints: Vec<&Endpoint> = state.lines.iter().map(|line| &line.endpoint).collect();
+            let waiting: usize = state
+                .lines
+                .iter()
+                .map(|line| line.queue.max_capacity() - line.queue.capacity())
+                .sum();
             json!({
-                "endpoints": state.endpoints,
+                "endpoints": endpoints,
+                "waiting": waiting,
                 "delivered": state.delivered,
                 "failed": state.failed,
                 "failures": state.failures,
             })
+        })
+    }
+
+    /// Starts the task of an endpoint; it ends when the endpoint is gone and its queue is empty.
+    fn deliver(&self, line: &mut Line, courier: &Courier) {
+        let Some(mut waiting) = line.waiting.take() else {
+            return;
+        };
+        // The task must not keep the state alive, which holds the queue's other end.
+        let state = Arc::downgrade(&self.state);
+        let (schema, pause) = (Arc::clone(&self.schema), self.pause);
+        let (endpoint, http) = (line.endpoint.clone(), courier.http.clone());
+        courier.runtime.spawn(async move {
+            while let Some(next) = waiting.recv().await {
+                let Some(state) = state.upgrade() else { return };
+                let events = Self {
+                    state,
+                    schema: Arc::clone(&schema),
+                    pause,
+                };
+                let (entity, payload) = match next {
+                    Waiting::Test(payload) => (String::new(), payload),
+                    Waiting::Write(event) => match events.payload(&endpoint, &event) {
+                        Some(payload) => (event.effect.collection.clone(), payload),
+                        None => continue,
+                    },
+                };
+                match post(&http, &endpoint, &payload, pause).await {
+                    Ok(()) => events.with(|state| state.delivered += 1),
+                    Err(reason) => events.failed(&endpoint.url, &entity, reason),
+                }
+            }
+        });
+    }
+
+    fn payload(&self, endpoint: &Endpoint, event: &Event) -> Option<Json> {
+        let entity = self.schema.collection(&event.effect.collection)?;
+        Some(match endpoint.kind {
+            EventKind::Data => data_event(&self.schema, entity, event),
+            EventKind::Business => {
+                let number = self.with(|state| {
+                    state.control_number += 1;
+                    state.control_number
+                });
+                business_event(&self.schema, entity, event, number)
+            }
         })
     }
 
@@ -212,68 +313,6 @@ impl Events {
                 reason,
             });
         });
-    }
-}
-
-impl Endpoint {
-    fn wants(&self, collection: &str) -> bool {
-        self.entities.is_empty() || self.entities.iter().any(|wanted| wanted == collection)
-    }
-}
-
-impl Delivery {
-    /// Posts events until every sender of the queue is gone.
-    pub(super) async fn run(mut self, http: reqwest::Client) {
-        // The queue ends when all its senders are gone: this one must not keep it open.
-        let (unused, _) = mpsc::channel(1);
-        self.events.queue = unused;
-        while let Some(waiting) = self.waiting.recv().await {
-            let event = match waiting {
-                Waiting::Write(event) => event,
-                Waiting::Test(endpoint, payload) => {
-                    self.deliver(&http, &endpoint, "", &payload).await;
-                    continue;
-                }
-            };
-            let interested: Vec<Endpoint> = self.events.with(|state| {
-                state
-                    .endpoints
-                    .iter()
-                    .filter(|endpoint| endpoint.wants(&event.effect.collection))
-                    .cloned()
-                    .collect()
-            });
-            let Some(entity) = self.schema.collection(&event.effect.collection) else {
-                continue;
-            };
-            for endpoint in interested {
-                let payload = match endpoint.kind {
-                    EventKind::Data => data_event(&self.schema, entity, &event),
-                    EventKind::Business => {
-                        let number = self.events.with(|state| {
-                            state.control_number += 1;
-                            state.control_number
-                        });
-                        business_event(&self.schema, entity, &event, number)
-                    }
-                };
-                self.deliver(&http, &endpoint, &entity.collection, &payload)
-                    .await;
-            }
-        }
-    }
-
-    async fn deliver(
-        &self,
-        http: &reqwest::Client,
-        endpoint: &Endpoint,
-        entity: &str,
-        payload: &Json,
-    ) {
-        match post(http, endpoint, payload, self.pause).await {
-            Ok(()) => self.events.with(|state| state.delivered += 1),
-            Err(reason) => self.events.failed(&endpoint.url, entity, reason),
-        }
     }
 }
 

@@ -63,12 +63,12 @@ impl Service for Store {
                     Json::Null
                 })
                 .map_err(wrong_body),
-            ("DELETE", "events") => {
-                let url = serde_json::from_slice::<Endpoint>(body)
-                    .ok()
-                    .map(|known| known.url);
-                Ok(json!({"removed": self.events.unregister(url.as_deref())}))
+            ("DELETE", "events") if body.is_empty() => {
+                Ok(json!({"removed": self.events.unregister(None)}))
             }
+            ("DELETE", "events") => serde_json::from_slice::<Endpoint>(body)
+                .map(|known| json!({"removed": self.events.unregister(Some(&known.url))}))
+                .map_err(wrong_body),
             _ => return None,
         };
         Some(match answer {
@@ -90,11 +90,8 @@ fn wrong_body(error: serde_json::Error) -> String {
 impl Store {
     /// Registers an endpoint; one for business events is sent a test event first.
     fn register(&self, endpoint: Endpoint) {
-        if endpoint.kind == EventKind::Business {
-            self.events
-                .test(endpoint.clone(), test_event(self.clock.now()));
-        }
-        self.events.register(endpoint);
+        let test = (endpoint.kind == EventKind::Business).then(|| test_event(self.clock.now()));
+        self.events.register(endpoint, test);
     }
 
     fn route(&self, request: &Request<Bytes>, user: &User) -> Result<Response<Bytes>, Refused> {

@@ -95,7 +95,10 @@ fn one(tx: &Connection, sql: &str, params: impl Params) -> Result<Option<Pair>, 
 /// How many pairs of a map are not deleted.
 pub(super) fn count(tx: &Connection, map: &str) -> Result<i64, Fault> {
     Ok(tx
-        .prepare_cached("SELECT count(*) FROM pairs WHERE map = ?1 AND state <> 'deleted'")?
+        .prepare_cached(
+            "SELECT count(*) FROM pairs
+             WHERE map = ?1 AND state IN ('linked', 'outside-filter')",
+        )?
         .query_row([map], |row| row.get(0))?)
 }
 
@@ -114,15 +117,28 @@ pub(super) fn write(tx: &Connection, map: &str, write: &PairWrite) -> Result<boo
             free_of_others(insert.raw_execute())
         }
         PairWrite::Update { id, expected, body } => {
-            let mut update = tx.prepare_cached(
+            // Most updates leave key, state and records alone. Saying so keeps SQLite from taking
+            // the pair out of its indexes and putting it back.
+            let mut same = tx.prepare_cached(
+                "UPDATE pairs SET revision = revision + 1, bounces = ?5, settled_at = ?6,
+                                  left_half = ?9, right_half = ?10
+                 WHERE id = ?11 AND revision = ?1 AND map = ?2 AND key = ?3 AND state = ?4
+                   AND left_record IS ?7 AND right_record IS ?8",
+            )?;
+            bind(&mut same, map, *expected, body)?;
+            same.raw_bind_parameter(11, id)?;
+            if same.raw_execute()? == 1 {
+                return Ok(true);
+            }
+            let mut other = tx.prepare_cached(
                 "UPDATE pairs SET revision = revision + 1, key = ?3, state = ?4, bounces = ?5,
                                   settled_at = ?6, left_record = ?7, right_record = ?8,
                                   left_half = ?9, right_half = ?10
                  WHERE id = ?11 AND revision = ?1 AND map = ?2",
             )?;
-            bind(&mut update, map, *expected, body)?;
-            update.raw_bind_parameter(11, id)?;
-            free_of_others(update.raw_execute())
+            bind(&mut other, map, *expected, body)?;
+            other.raw_bind_parameter(11, id)?;
+            free_of_others(other.raw_execute())
         }
     }
 }

@@ -428,3 +428,22 @@ async fn writes_are_counted_by_entity_kind_and_client_once_committed() {
             .all(|w| w["client"] == "app")
     );
 }
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_is_committed_all_the_same() {
+    let sandbox = Sandbox::with_groups().await;
+    let rule = json!({"fault": "drop-after-commit", "count": 1});
+    sandbox.post("/_sandbox/faults", rule).await;
+    let url = format!("{}/data/CustomersV3", sandbox.running.url());
+    let request = sandbox
+        .http
+        .post(url)
+        .bearer_auth(&sandbox.token)
+        .header("Content-Type", "application/json")
+        .body(customer().to_string());
+    assert!(request.send().await.is_err());
+    assert_eq!(sandbox.get(CUSTOMER).await.status, StatusCode::OK);
+    // Repeating it is no success: nothing makes a create safe to repeat.
+    let answer = sandbox.post("/data/CustomersV3", customer()).await;
+    assert!(answer.message().contains("already exists"));
+}

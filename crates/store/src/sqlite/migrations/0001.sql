@@ -90,6 +90,9 @@ CREATE UNIQUE INDEX pairs_by_right ON pairs (map, right_record) WHERE state <> '
 CREATE INDEX tombstones_by_left ON pairs (map, left_record) WHERE state = 'deleted';
 CREATE INDEX tombstones_by_right ON pairs (map, right_record) WHERE state = 'deleted';
 
+-- Counts pairs without reading their halves.
+CREATE INDEX pairs_by_state ON pairs (map, state);
+
 -- The boxes that only grow; pending and parked are counted in the journal.
 CREATE TABLE counters (
     map       TEXT NOT NULL,

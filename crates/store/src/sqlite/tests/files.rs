@@ -375,7 +375,8 @@ async fn a_copy_taken_in_the_middle_of_writing_opens_and_balances() {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            // Log first, then file: what a crash could leave holds no less than this does.
+            // The log is not moved into the file in so short a time, so the file stands still and
+            // the copy of the log ends anywhere, as after a crash.
             for suffix in ["-wal", ""] {
                 let target = path(&format!("copy{copy}.db{suffix}"));
                 std::fs::copy(path(&format!("duet.db{suffix}")), target).unwrap();
