@@ -10,8 +10,10 @@ mod batch;
 mod cookie;
 mod csdl;
 mod definitions;
+mod delivery;
 mod delta;
 mod errors;
+mod execution_context;
 mod filter;
 mod formatted;
 mod locate;
@@ -30,9 +32,11 @@ mod system_tables;
 mod value;
 mod webhooks;
 mod write;
+mod xml;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
@@ -88,6 +92,9 @@ pub enum StartError {
     /// Its rows cannot be opened.
     #[error("the rows of the Dataverse stand-in cannot be opened")]
     Rows(#[from] RowsError),
+    /// Its webhooks cannot be set up.
+    #[error("the webhooks of the Dataverse stand-in cannot be set up: {0}")]
+    Webhooks(String),
     /// Its address cannot be used.
     #[error("the Dataverse stand-in cannot serve on {bind}")]
     Bind {
@@ -147,8 +154,12 @@ impl Dataverse {
             clock: config.clock,
             clients: config.sign_in.clients,
             steps: Mutex::default(),
+            outbox: delivery::Outbox::default(),
         };
         inner.found()?;
+        inner
+            .reload_steps()
+            .map_err(|error| StartError::Webhooks(error.to_string()))?;
         Ok(Self {
             inner: Arc::new(inner),
             control,
@@ -158,13 +169,21 @@ impl Dataverse {
 
     /// Serves the stand-in until the handle is shut down or dropped.
     pub async fn serve(&self) -> Result<Running, StartError> {
+        let timeout = Duration::from_secs(self.inner.settings.webhook_timeout_seconds);
+        let opened = self.inner.outbox.open(timeout);
+        let (http, deliveries) = opened.map_err(|error| StartError::Webhooks(error.to_string()))?;
+        let inner = Arc::clone(&self.inner);
+        let posting = tokio::spawn(delivery::run(http, deliveries, move |delivery, error| {
+            inner.delivery_failed(&delivery, &error);
+        }));
         let service = Arc::clone(&self.inner);
-        serve(self.bind, service, self.control.clone())
+        let running = serve(self.bind, service, self.control.clone())
             .await
             .map_err(|source| StartError::Bind {
                 bind: self.bind,
                 source,
-            })
+            })?;
+        Ok(running.with_companion(posting))
     }
 
     /// Makes a row as a `POST` with this body would, without a request. Gives its id.

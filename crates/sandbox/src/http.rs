@@ -68,12 +68,20 @@ pub struct Running {
     url: String,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    companions: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// Where it serves: scheme, address and port, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Lets a background task end with the server.
+    #[must_use]
+    pub fn with_companion(mut self, task: JoinHandle<()>) -> Self {
+        self.companions.push(task);
+        self
     }
 
     /// Takes no new requests, finishes those that run, and returns when all is still.
@@ -91,6 +99,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
+        for companion in &self.companions {
+            companion.abort();
+        }
     }
 }
 
@@ -123,6 +134,7 @@ pub async fn serve(
         url,
         stop: Some(stop),
         task,
+        companions: Vec::new(),
     })
 }
 

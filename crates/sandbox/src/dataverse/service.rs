@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::address::{decode_path, options, segments};
 use super::batch;
+use super::delivery::{Delivery, DeliveryError, Outbox};
 use super::errors::{ApiError, ApiResult};
+use super::execution_context::{Request as WebhookRequest, payload};
 use super::locate::resolve_content_id;
 use super::model::Model;
 use super::options::{Options, Preferences};
@@ -20,7 +22,7 @@ use super::organisation::{ADMINISTRATOR, user_of};
 use super::resource;
 use super::session::{Actor, Call, Effect, Reply, ReplyBody, Session};
 use super::settings::Settings;
-use super::webhooks::Steps;
+use super::webhooks::{Steps, changes_steps};
 use super::{value, write};
 use crate::auth::{Caller, Tokens, Unauthorized};
 use crate::clock::Clock;
@@ -40,6 +42,16 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) clients: Vec<crate::auth::Client>,
     pub(super) steps: Mutex<Arc<Steps>>,
+    pub(super) outbox: Outbox,
+}
+
+/// What came of a transaction.
+struct Done {
+    effects: Vec<Effect>,
+    actor: Actor,
+    correlation: Uuid,
+    /// The webhook steps from now on, when they changed.
+    steps_now: Option<Arc<Steps>>,
 }
 
 /// What the parts of one HTTP request share.
@@ -122,6 +134,7 @@ impl Service for Inner {
         if let Err(error) = self.found() {
             tracing::error!(%error, "the organisation could not be set up again");
         }
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
 }
 
@@ -162,25 +175,140 @@ impl Inner {
     ) -> ApiResult<T> {
         let steps = Arc::clone(&self.steps.lock().unwrap_or_else(PoisonError::into_inner));
         let now = self.clock.now();
-        let inside = |tx: &crate::rows::Tx<'_>| -> ApiResult<(T, Vec<Effect>, String)> {
+        let inside = |tx: &crate::rows::Tx<'_>| -> ApiResult<(T, Done)> {
             let actor = self.actor(tx, outer)?;
-            let session = Session::new(&self.model, &self.settings, tx, &actor, now, steps);
+            let session = Session::new(
+                &self.model,
+                &self.settings,
+                tx,
+                &actor,
+                now,
+                Arc::clone(&steps),
+            );
             let outcome = work(&session)?;
-            Ok((outcome, session.effects.take(), actor.client))
+            let effects = session.effects.take();
+            let correlation = Uuid::new_v4();
+            self.synchronous_steps(&steps, &actor, now, correlation, &effects)?;
+            let steps_now = if effects.iter().any(changes_steps) {
+                Some(Arc::new(Steps::load(&session)?))
+            } else {
+                None
+            };
+            Ok((
+                outcome,
+                Done {
+                    effects,
+                    actor,
+                    correlation,
+                    steps_now,
+                },
+            ))
         };
-        let (outcome, effects, client) = if writes {
+        let (outcome, done) = if writes {
             self.rows.write(inside)?
         } else {
             self.rows.read(inside)?
         };
-        self.publish(&effects, &client);
+        self.publish(&steps, now, done);
         Ok(outcome)
     }
 
-    fn publish(&self, effects: &[Effect], client: &str) {
+    /// Lets the synchronous steps have their say while the write can still be undone.
+    fn synchronous_steps(
+        &self,
+        steps: &Steps,
+        actor: &Actor,
+        now: jiff::Timestamp,
+        correlation: Uuid,
+        effects: &[Effect],
+    ) -> ApiResult<()> {
+        let request = self.webhook_request(actor, now, correlation);
         for effect in effects {
+            for step in steps.of(effect, true) {
+                let Some(payload) = payload(&request, effect, step) else {
+                    continue;
+                };
+                self.outbox
+                    .post_now(&Delivery::new(payload, step))
+                    .map_err(|error| {
+                        ApiError::new(StatusCode::BAD_REQUEST, "0x80040265", error.to_string())
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what was committed and hands it to the asynchronous steps.
+    fn publish(&self, steps: &Steps, now: jiff::Timestamp, done: Done) {
+        let request = self.webhook_request(&done.actor, now, done.correlation);
+        for effect in &done.effects {
             self.counters
-                .row_written(&effect.table, effect.kind, client);
+                .row_written(&effect.table, effect.kind, &done.actor.client);
+            for step in steps.of(effect, false) {
+                if let Some(payload) = payload(&request, effect, step) {
+                    self.outbox.send(Delivery::new(payload, step));
+                }
+            }
+        }
+        if let Some(steps) = done.steps_now {
+            *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = steps;
+        }
+    }
+
+    fn webhook_request<'r>(
+        &'r self,
+        actor: &'r Actor,
+        now: jiff::Timestamp,
+        correlation: Uuid,
+    ) -> WebhookRequest<'r> {
+        WebhookRequest {
+            model: &self.model,
+            actor,
+            organization: &self.settings.organization_name,
+            now,
+            correlation,
+        }
+    }
+
+    /// Reads the webhook steps anew, after the rows were opened.
+    pub(super) fn reload_steps(&self) -> ApiResult<()> {
+        let now = self.clock.now();
+        let actor = Actor {
+            client: "sandbox".into(),
+            user: ADMINISTRATOR.to_string(),
+            on_behalf_by: None,
+        };
+        let steps = self.rows.read(|tx| {
+            let none = Arc::default();
+            Steps::load(&Session::new(
+                &self.model,
+                &self.settings,
+                tx,
+                &actor,
+                now,
+                none,
+            ))
+        })?;
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(steps);
+        Ok(())
+    }
+
+    /// Keeps a failed delivery as a failed system job.
+    pub(super) fn delivery_failed(&self, delivery: &Delivery, error: &DeliveryError) {
+        tracing::warn!(step = delivery.step, %error, "a webhook payload was not delivered");
+        let job = json!({
+            "name": delivery.step,
+            "messagename": delivery.payload.message,
+            "primaryentitytype": delivery.payload.table,
+            "correlationid": delivery.payload.correlation,
+            "operationtype": 1,
+            "friendlymessage": error.to_string(),
+            "statecode": 3,
+            "statuscode": 31,
+        });
+        let Json::Object(job) = job else { return };
+        if let Err((_, error)) = self.insert("asyncoperation", &[job]) {
+            tracing::error!(%error, "a failed system job could not be kept");
         }
     }
 

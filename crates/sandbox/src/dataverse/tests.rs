@@ -2,6 +2,7 @@
 
 mod batches;
 mod changes;
+mod hooks;
 mod metadata;
 mod queries;
 mod values;

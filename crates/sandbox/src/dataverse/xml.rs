@@ -30,14 +30,13 @@ impl Element {
                 Event::Empty(start) => Self::open(&start)?,
                 Event::End(_) => open.pop()?,
                 Event::Text(text) => {
-                    open.last_mut()?.text.push_str(text.decode().ok()?.trim());
+                    open.last_mut()?.text.push_str(text.trim());
                     continue;
                 }
                 Event::GeneralRef(reference) => {
-                    let name = reference.decode().ok()?;
                     let resolved = match reference.resolve_char_ref().ok()? {
                         Some(character) => character.to_string(),
-                        None => resolve_predefined_entity(&name)?.to_owned(),
+                        None => resolve_predefined_entity(&reference)?.to_owned(),
                     };
                     open.last_mut()?.text.push_str(&resolved);
                     continue;
@@ -53,20 +52,29 @@ impl Element {
     }
 
     fn open(start: &BytesStart<'_>) -> Option<Self> {
-        let name = String::from_utf8(start.name().as_ref().to_vec()).ok()?;
+        let name = start.name().as_ref().to_owned();
         let mut attributes = Vec::new();
         for attribute in start.attributes() {
             let attribute = attribute.ok()?;
-            let key = String::from_utf8(attribute.key.as_ref().to_vec()).ok()?;
-            let raw = String::from_utf8(attribute.value.to_vec()).ok()?;
-            attributes.push((key, quick_xml::escape::unescape(&raw).ok()?.into_owned()));
+            let key = attribute.key.as_ref().to_owned();
+            let value = quick_xml::escape::unescape(&attribute.value)
+                .ok()?
+                .into_owned();
+            attributes.push((key, value));
         }
-        Some(Self { name, attributes, ..Self::default() })
+        Some(Self {
+            name,
+            attributes,
+            ..Self::default()
+        })
     }
 
     /// The value of an attribute.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether an attribute says yes.
@@ -86,7 +94,8 @@ mod tests {
 
     #[test]
     fn elements_nest_with_attributes_and_text() {
-        let text = "<?xml version='1.0'?><a x='1 &lt; 2'><b/><!-- c --><b y=\"q\">t &amp; &#65;</b></a>";
+        let text =
+            "<?xml version='1.0'?><a x='1 &lt; 2'><b/><!-- c --><b y=\"q\">t &amp; &#65;</b></a>";
         let element = Element::read(text).unwrap();
         assert_eq!(element.attribute("x"), Some("1 < 2"));
         let inner: Vec<_> = element.named("b").collect();
@@ -96,7 +105,15 @@ mod tests {
 
     #[test]
     fn broken_documents_are_none() {
-        for text in ["", "<a>", "<a></b>", "x", "</a>", "<a b=c/>", &"<a>".repeat(100)] {
+        for text in [
+            "",
+            "<a>",
+            "<a></b>",
+            "x",
+            "</a>",
+            "<a b=c/>",
+            &"<a>".repeat(100),
+        ] {
             assert_eq!(Element::read(text), None, "{text}");
         }
     }
