@@ -52,13 +52,19 @@ impl Dataverse {
         }
     }
 
+    /// The error that a refused read stands for.
+    fn refused_read(&self, table: Option<&str>, answer: &Answer) -> SystemError {
+        let now = self.connection.timing().now();
+        refusal::of_read(self.connection.name(), table, answer, now)
+    }
+
     /// Sends a read and takes only success for an answer.
     async fn get(&self, call: &Call, table: Option<&str>) -> Result<Answer, SystemError> {
         let answer = self.connection.send(call).await?;
         if answer.status.is_success() {
             Ok(answer)
         } else {
-            Err(refusal::of_read(self.connection.name(), table, &answer))
+            Err(self.refused_read(table, &answer))
         }
     }
 }

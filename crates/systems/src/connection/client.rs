@@ -22,7 +22,7 @@ pub(crate) fn build(settings: &Settings) -> Result<reqwest::Client, SystemError>
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
         .timeout(settings.timeout)
-        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_mins(1))
         .pool_max_idle_per_host(settings.parallel.max(1))
         .tcp_nodelay(true);
     if is_loopback(&settings.root) {

@@ -46,7 +46,7 @@ impl<'a> Selection<'a> {
         names
     }
 
-    /// The value of `$select`. Identifier and ETag come back without being asked for.
+    /// The value of `$select`. Identifier and `ETag` come back without being asked for.
     pub(super) fn select(&self) -> String {
         let mut names = vec![self.table.primary_id.clone()];
         let modified = self.table.schema.column(MODIFIED);
@@ -86,8 +86,7 @@ impl<'a> Selection<'a> {
             })?;
         let mut row = Row::new();
         for column in &self.columns {
-            let value = self
-                .value(column, json)
+            let value = value(column, json)
                 .ok_or_else(|| mismatch::unreadable(system, &self.table.set, column))?;
             row.set(column.name.clone(), value);
         }
@@ -101,42 +100,42 @@ impl<'a> Selection<'a> {
             row,
         })
     }
+}
 
-    /// One value; `None` when it does not fit the column's type.
-    fn value(&self, column: &Column, json: &Map<String, Json>) -> Option<Value> {
-        let property = property(column);
-        let json_value = match json.get(&property) {
-            None | Some(Json::Null) => return Some(Value::Null),
-            Some(value) => value,
-        };
-        Some(match &column.ty {
-            ColumnType::Bool => Value::Bool(json_value.as_bool()?),
-            ColumnType::Int { .. } | ColumnType::Choice { .. } => {
-                Value::Int(scalar::integer(json_value)?)
-            }
-            ColumnType::Decimal { .. } => Value::Decimal(scalar::decimal(json_value)?),
-            ColumnType::Text { .. } => Value::text(json_value.as_str()?),
-            ColumnType::Date => Value::Date(scalar::date(json_value.as_str()?)?),
-            ColumnType::DateTime => Value::DateTime(scalar::timestamp(json_value.as_str()?)?),
-            ColumnType::Guid => Value::Guid(Uuid::parse_str(json_value.as_str()?).ok()?),
-            ColumnType::Enum { .. } => Value::Symbol(json_value.as_str()?.to_owned()),
-            ColumnType::Lookup { targets } => {
-                let id = Uuid::parse_str(json_value.as_str()?).ok()?;
-                let type_name = json
-                    .get(&format!("{property}@{LOOKUP_TYPE}"))
-                    .and_then(Json::as_str);
-                let table = match (type_name, targets.as_slice()) {
-                    (Some(type_name), _) => targets
-                        .iter()
-                        .find(|target| target.type_name == type_name)
-                        .map_or_else(|| type_name.to_owned(), |target| target.table.clone()),
-                    (None, [only]) => only.table.clone(),
-                    (None, _) => return None,
-                };
-                Value::Reference(Reference { table, id })
-            }
-        })
-    }
+/// One value; `None` when it does not fit the column's type.
+fn value(column: &Column, json: &Map<String, Json>) -> Option<Value> {
+    let property = property(column);
+    let json_value = match json.get(&property) {
+        None | Some(Json::Null) => return Some(Value::Null),
+        Some(value) => value,
+    };
+    Some(match &column.ty {
+        ColumnType::Bool => Value::Bool(json_value.as_bool()?),
+        ColumnType::Int { .. } | ColumnType::Choice { .. } => {
+            Value::Int(scalar::integer(json_value)?)
+        }
+        ColumnType::Decimal { .. } => Value::Decimal(scalar::decimal(json_value)?),
+        ColumnType::Text { .. } => Value::text(json_value.as_str()?),
+        ColumnType::Date => Value::Date(scalar::date(json_value.as_str()?)?),
+        ColumnType::DateTime => Value::DateTime(scalar::timestamp(json_value.as_str()?)?),
+        ColumnType::Guid => Value::Guid(Uuid::parse_str(json_value.as_str()?).ok()?),
+        ColumnType::Enum { .. } => Value::Symbol(json_value.as_str()?.to_owned()),
+        ColumnType::Lookup { targets } => {
+            let id = Uuid::parse_str(json_value.as_str()?).ok()?;
+            let type_name = json
+                .get(&format!("{property}@{LOOKUP_TYPE}"))
+                .and_then(Json::as_str);
+            let table = match (type_name, targets.as_slice()) {
+                (Some(type_name), _) => targets
+                    .iter()
+                    .find(|target| target.type_name == type_name)
+                    .map_or_else(|| type_name.to_owned(), |target| target.table.clone()),
+                (None, [only]) => only.table.clone(),
+                (None, _) => return None,
+            };
+            Value::Reference(Reference { table, id })
+        }
+    })
 }
 
 /// The property under which a column is read and filtered.
@@ -157,7 +156,7 @@ pub(super) fn guid(table: &Table, id: &RecordId) -> Result<Uuid, SystemError> {
     Uuid::parse_str(&id.0).map_err(|_| mismatch::bad_id(&table.set, "a GUID"))
 }
 
-/// An ETag as a version. The number inside rises with every write of the record.
+/// An `ETag` as a version. The number inside rises with every write of the record.
 pub(super) fn version(etag: &str) -> Version {
     let number = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
     Version {
@@ -231,8 +230,10 @@ fn plain(ty: &ColumnType, value: &Value) -> Option<Json> {
     Some(match (ty, value) {
         (_, Value::Null) => Json::Null,
         (ColumnType::Bool, Value::Bool(yes)) => Json::Bool(*yes),
-        (ColumnType::Int { .. } | ColumnType::Choice { .. }, Value::Int(whole))
-        | (ColumnType::Decimal { .. }, Value::Int(whole)) => Json::from(*whole),
+        (
+            ColumnType::Int { .. } | ColumnType::Choice { .. } | ColumnType::Decimal { .. },
+            Value::Int(whole),
+        ) => Json::from(*whole),
         (ColumnType::Int { .. }, Value::Decimal(decimal)) if decimal.is_integer() => {
             Json::from(i64::try_from(*decimal).ok()?)
         }

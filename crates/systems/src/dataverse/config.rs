@@ -65,7 +65,7 @@ impl DataverseConfig {
             page_size: 5000,
             batch_size: 100,
             parallel: 8,
-            timeout: Duration::from_secs(120),
+            timeout: Duration::from_mins(2),
             retry: RetryPolicy::default(),
             tag: None,
         }

@@ -74,7 +74,7 @@ impl Dataverse {
         for ((find, with_keys), answer) in finds.iter().zip(&selections).zip(answers) {
             let answer = answer?;
             if !answer.status.is_success() {
-                return Err(refusal::of_read(system, Some(&table.set), &answer));
+                return Err(self.refused_read(Some(&table.set), &answer));
             }
             let rows: Rows = answer.json(system)?;
             let mut records = rows
@@ -104,12 +104,12 @@ impl Dataverse {
         path: &str,
         value: &Value,
     ) -> Result<String, SystemError> {
-        let mut names = path.split('.').peekable();
+        let mut steps = path.split('.').peekable();
         let mut here = Arc::clone(table);
         let mut prefix = String::new();
-        while let Some(name) = names.next() {
+        while let Some(name) = steps.next() {
             let column = here.column(name)?;
-            if names.peek().is_none() {
+            if steps.peek().is_none() {
                 let literal = literal(&here.set, column, value)?;
                 return Ok(format!("{prefix}{} eq {literal}", property(column)));
             }
@@ -120,20 +120,20 @@ impl Dataverse {
                     "goes on behind a column that is no lookup",
                 ));
             };
-            let named = names.peek().and_then(|next| {
+            let named = steps.peek().and_then(|next| {
                 let mut same = targets.iter();
                 same.find(|target| target.type_name.eq_ignore_ascii_case(next))
             });
             let target = match (named, targets.as_slice()) {
                 (_, [only]) => only,
                 (Some(named), _) => {
-                    names.next();
-                    if names.peek().is_none() {
+                    steps.next();
+                    if steps.peek().is_none() {
                         return Err(bad_path(table, path, "ends with the name of a table"));
                     }
                     named
                 }
-                (None, _) => self.target(table, path, targets, names.peek()).await?,
+                (None, _) => self.target(table, path, targets, steps.peek()).await?,
             };
             prefix.push_str(&target.navigation);
             prefix.push('/');

@@ -287,13 +287,13 @@ impl Dataverse {
         let casts = CASTS.iter().filter(|cast| {
             attributes
                 .iter()
-                .any(|attribute| attribute.type_name() == cast.attribute_type)
+                .any(|attribute| attribute.type_name() == cast.ty)
         });
         let lists = casts.map(|cast| {
             self.list::<Facts>(
                 format!(
                     "{path}/Attributes/Microsoft.Dynamics.CRM.{}AttributeMetadata",
-                    cast.metadata_type
+                    cast.ty
                 ),
                 cast.select,
                 cast.expand,
@@ -340,18 +340,24 @@ fn company(columns: &BTreeMap<String, Column>) -> Option<String> {
 
 /// A type of attribute and how its own properties are asked for.
 struct Cast {
-    attribute_type: &'static str,
-    metadata_type: &'static str,
+    ty: &'static str,
     select: &'static str,
     expand: Option<&'static str>,
 }
 
-const fn cast(attribute_type: &'static str, select: &'static str) -> Cast {
+const fn cast(ty: &'static str, select: &'static str) -> Cast {
     Cast {
-        attribute_type,
-        metadata_type: attribute_type,
+        ty,
         select,
         expand: None,
+    }
+}
+
+const fn choice(ty: &'static str) -> Cast {
+    Cast {
+        ty,
+        select: "LogicalName",
+        expand: OPTIONS,
     }
 }
 
@@ -365,24 +371,9 @@ const CASTS: [Cast; 10] = [
     cast("Money", "LogicalName,Precision,MinValue,MaxValue"),
     cast("Double", "LogicalName,Precision,MinValue,MaxValue"),
     cast("DateTime", "LogicalName,DateTimeBehavior"),
-    Cast {
-        attribute_type: "Picklist",
-        metadata_type: "Picklist",
-        select: "LogicalName",
-        expand: OPTIONS,
-    },
-    Cast {
-        attribute_type: "State",
-        metadata_type: "State",
-        select: "LogicalName",
-        expand: OPTIONS,
-    },
-    Cast {
-        attribute_type: "Status",
-        metadata_type: "Status",
-        select: "LogicalName",
-        expand: OPTIONS,
-    },
+    choice("Picklist"),
+    choice("State"),
+    choice("Status"),
 ];
 
 #[derive(Deserialize)]
@@ -432,12 +423,14 @@ const fn yes() -> bool {
 #[serde(rename_all = "PascalCase")]
 struct Attribute {
     logical_name: String,
-    #[serde(default)]
-    attribute_type: String,
-    #[serde(default)]
-    attribute_type_name: Option<Boxed>,
-    #[serde(default)]
-    attribute_of: Option<String>,
+    #[serde(default, rename = "AttributeType")]
+    ty: String,
+    /// Tells apart what `AttributeType` calls virtual.
+    #[serde(default, rename = "AttributeTypeName")]
+    ty_name: Option<Boxed>,
+    /// The column that this one is a part of.
+    #[serde(default, rename = "AttributeOf")]
+    part_of: Option<String>,
     #[serde(default)]
     required_level: Option<Boxed>,
     #[serde(default = "yes")]
@@ -513,7 +506,7 @@ impl AlternateKey {
 
 impl Attribute {
     fn type_name(&self) -> &str {
-        &self.attribute_type
+        &self.ty
     }
 
     /// The column, or `None` for what is no data of its own: parts of other columns, computed
@@ -524,7 +517,7 @@ impl Attribute {
         facts: Option<&Facts>,
         targets: Vec<LookupTarget>,
     ) -> Option<Column> {
-        if self.attribute_of.is_some() || !self.is_valid_for_read {
+        if self.part_of.is_some() || !self.is_valid_for_read {
             return None;
         }
         let ty = self.column_type(facts, targets)?;
@@ -597,7 +590,7 @@ impl Attribute {
             // A multi-select choice travels as text of numbers with commas.
             "Virtual"
                 if self
-                    .attribute_type_name
+                    .ty_name
                     .as_ref()
                     .is_some_and(|name| name.value == "MultiSelectPicklistType") =>
             {

@@ -271,7 +271,7 @@ impl Dataverse {
             .iter()
             .map(|id| {
                 let id = coding::guid(&table, id)?;
-                Ok(self.get_record(&table, &selection, id))
+                Ok(get_record(&table, &selection, id))
             })
             .collect::<Result<Vec<_>, SystemError>>()?;
         let plan = self.plan(format!("reading records of `{}`", table.set));
@@ -284,25 +284,20 @@ impl Dataverse {
             } else if answer.status == StatusCode::NOT_FOUND && refusal::is_absence(&answer) {
                 None
             } else {
-                return Err(refusal::of_read(system, Some(&table.set), &answer));
+                return Err(self.refused_read(Some(&table.set), &answer));
             });
         }
         Ok(records)
     }
+}
 
-    /// A read of one record by its identifier.
-    pub(super) fn get_record(
-        &self,
-        table: &Table,
-        selection: &Selection<'_>,
-        id: Uuid,
-    ) -> Operation {
-        let link = Link::record(&table.set, &id.hyphenated().to_string())
-            .option("$select", &selection.select());
-        let mut operation = Operation::get(link.into_text());
-        if let Some(annotations) = selection.annotations() {
-            operation.headers.push(("Prefer", annotations));
-        }
-        operation
+/// A read of one record by its identifier.
+fn get_record(table: &Table, selection: &Selection<'_>, id: Uuid) -> Operation {
+    let link = Link::record(&table.set, &id.hyphenated().to_string())
+        .option("$select", &selection.select());
+    let mut operation = Operation::get(link.into_text());
+    if let Some(annotations) = selection.annotations() {
+        operation.headers.push(("Prefer", annotations));
     }
+    operation
 }

@@ -281,8 +281,13 @@ pub(super) fn is_absence(answer: &Answer) -> bool {
 }
 
 /// A refused read.
-pub(super) fn of_read(system: &str, table: Option<&str>, answer: &Answer) -> SystemError {
-    if let Some(error) = failure::of_the_way(system, answer, Timestamp::UNIX_EPOCH) {
+pub(super) fn of_read(
+    system: &str,
+    table: Option<&str>,
+    answer: &Answer,
+    now: Timestamp,
+) -> SystemError {
+    if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
     let words = Words::of(answer);
@@ -304,16 +309,16 @@ pub(super) fn of_read(system: &str, table: Option<&str>, answer: &Answer) -> Sys
     error(class, code, message, words)
 }
 
-/// A refused write. `of_the_way` tells whether the answer is about the way instead.
+/// A refused write.
 pub(super) fn of_write(
     system: &str,
     table: &TableSchema,
     action: Action,
     id: Option<&RecordId>,
     answer: &Answer,
-    of_the_way: impl FnOnce(&Answer) -> Option<SystemError>,
+    now: Timestamp,
 ) -> SystemError {
-    if let Some(error) = of_the_way(answer) {
+    if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
     let words = Words::of(answer);

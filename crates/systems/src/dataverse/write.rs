@@ -174,9 +174,8 @@ impl Dataverse {
                 })?;
             return Ok(Outcome::Done(Written::Stored(Box::new(written))));
         }
-        let mut error = refusal::of_write(system, &table.schema, action, id, answer, |after| {
-            failure::of_the_way(system, after, self.connection.timing().now())
-        });
+        let now = self.connection.timing().now();
+        let mut error = refusal::of_write(system, &table.schema, action, id, answer, now);
         if answer.repeated {
             // The refusal may be the echo of an earlier attempt that did take effect.
             if action == Action::Delete && error.class == Class::Gone {

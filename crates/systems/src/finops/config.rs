@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
-/// What to do with ETags. That the service refuses a stale one is not documented.
+/// What to do with `ETag`s. That the service refuses a stale one is not documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Etags {
     /// They are sent and relied upon.
@@ -64,7 +64,7 @@ pub struct FinOpsConfig {
     pub timeout: Duration,
     /// When and how often to try again within a call.
     pub retry: RetryPolicy,
-    /// What to do with ETags.
+    /// What to do with `ETag`s.
     pub etags: Etags,
 }
 
@@ -91,11 +91,11 @@ impl FinOpsConfig {
                 .map(str::to_owned)
                 .to_vec(),
             business_events: BTreeMap::new(),
-            overlap: Duration::from_secs(120),
+            overlap: Duration::from_mins(2),
             page_size: 2000,
             batch_size: 100,
             parallel: 8,
-            timeout: Duration::from_secs(120),
+            timeout: Duration::from_mins(2),
             retry: RetryPolicy::default(),
             etags: Etags::default(),
         }
