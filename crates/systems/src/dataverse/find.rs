@@ -6,7 +6,6 @@
 use super::Dataverse;
 use super::coding::{Selection, property};
 use super::metadata::Table;
-use super::refusal;
 use crate::codes;
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;

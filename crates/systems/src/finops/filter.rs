@@ -60,10 +60,7 @@ pub(super) fn all(conditions: impl IntoIterator<Item = Option<String>>) -> Optio
 
 /// Whether the service orders and compares a column by more than equality.
 pub(super) fn is_ordered(column: &Column) -> bool {
-    !matches!(
-        column.ty,
-        ColumnType::Enum { .. } | ColumnType::Guid | ColumnType::Bool
-    )
+    !matches!(column.ty, ColumnType::Enum { .. } | ColumnType::Bool)
 }
 
 #[cfg(test)]
