@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use crate::schema::{Column, ColumnType};
 use crate::side::Side;
 use crate::value::{Row, Value};
+use crate::words::a;
 
 impl CompiledMap {
     /// What the system of side `to` would refuse in this write: types, lengths, ranges, options,
@@ -180,8 +181,8 @@ fn objection(column: &Column, value: &Value) -> Option<(Code, String, &'static s
         }
         (ty, value) => {
             let message = format!(
-                "a {} cannot stand in a column of type {}",
-                value.kind(),
+                "{} cannot stand in a column of type {}",
+                a(value.kind()),
                 ty.kind()
             );
             Some((codes::NOT_CONVERTIBLE, message, "add a value map"))

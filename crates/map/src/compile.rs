@@ -2,7 +2,7 @@
 //!
 //! All findings are collected: each has its place in the file, the facts that clash and a fix.
 //! Errors prevent the map from running; warnings tell which rows will not fare as the author may
-//! think. The steps: the tables, then every field line ([`fields`]), the company ([`company`]),
+//! think. The steps: the tables, then every field line ([`fields`], [`transforms`]), the company ([`company`]),
 //! the key ([`key`]), the filters, and at last what the tables demand ([`demands`]).
 
 mod company;
@@ -10,6 +10,7 @@ mod demands;
 mod fields;
 mod key;
 mod paths;
+mod transforms;
 
 use crate::canonical::Rule;
 use crate::codes;

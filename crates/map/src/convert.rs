@@ -5,6 +5,7 @@
 use crate::canonical::{day_of, round, same_word};
 use crate::schema::ColumnType;
 use crate::value::Value;
+use crate::words::a;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
@@ -102,9 +103,9 @@ pub(crate) fn convert(
         (Value::Date(date), T::DateTime) => midnight(*date)?,
         _ => {
             return Err(format!(
-                "a {} cannot become a {}",
-                value.kind(),
-                target.kind()
+                "{} cannot become {}",
+                a(value.kind()),
+                a(target.kind())
             ));
         }
     })

@@ -36,6 +36,7 @@ pub mod side;
 pub mod translate;
 pub mod value;
 mod values;
+mod words;
 
 pub use compiled::{CompiledMap, LookupUse};
 pub use diagnostic::{Code, Diagnostic, Place, Severity};

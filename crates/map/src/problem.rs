@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Code;
 use crate::value::Value;
+use crate::words::a;
 use serde::Serialize;
 use std::fmt;
 
@@ -42,6 +43,6 @@ pub(crate) fn measured(value: &Value) -> String {
         Value::Bool(yes) => format!("`{yes}`"),
         Value::Text(text) => format!("a text of {} characters", text.chars().count()),
         Value::Null => "an empty value".to_owned(),
-        other => format!("a {}", other.kind()),
+        other => a(other.kind()),
     }
 }

@@ -392,7 +392,7 @@ impl CompiledMap {
                 };
                 match resolved.get(&need) {
                     Some(Resolution::Found(found)) => {
-                        self.put(out, field, to, *slot, found.clone())
+                        self.put(out, field, to, *slot, found.clone());
                     }
                     Some(Resolution::Missing | Resolution::Ambiguous) | None => {
                         out.waiting.push(Waiting { field, need });

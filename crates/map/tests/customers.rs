@@ -1,5 +1,7 @@
 //! The main map's story: a customer travels from F&O to Dataverse and back.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod published;
 
 use duet_map::{
@@ -32,7 +34,7 @@ fields:
 
 fn map() -> CompiledMap {
     let file = MapFile::parse(FILE, "customers.yaml").unwrap();
-    match CompiledMap::compile(&file, &published::finops(), &published::dataverse()) {
+    match CompiledMap::compile(&file, published::finops(), published::dataverse()) {
         Ok((map, _)) => map,
         Err(found) => panic!("{found:#?}"),
     }

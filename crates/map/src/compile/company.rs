@@ -66,18 +66,19 @@ impl Compiler<'_> {
         let table = targets
             .iter()
             .find_map(|target| self.sources[side].table(&target.table));
-        match table.and_then(|table| Some((table.name.clone(), code_column(table)?.to_owned()))) {
-            Some((table, path)) => Some(CompanyColumn::Lookup { slot, table, path }),
-            None => {
-                self.error(
-                    codes::COMPANY_CLASH,
-                    at,
-                    format!("the table behind the company lookup `{name}` has no column with the company's code"),
-                    vec![format!("looked for `{COMPANY_CODE}`, or an alternate key of one text column")],
-                    Some("give the company table an alternate key on its code".to_owned()),
-                );
-                None
-            }
+        if let Some((table, path)) =
+            table.and_then(|table| Some((table.name.clone(), code_column(table)?.to_owned())))
+        {
+            Some(CompanyColumn::Lookup { slot, table, path })
+        } else {
+            self.error(
+                codes::COMPANY_CLASH,
+                at,
+                format!("the table behind the company lookup `{name}` has no column with the company's code"),
+                vec![format!("looked for `{COMPANY_CODE}`, or an alternate key of one text column")],
+                Some("give the company table an alternate key on its code".to_owned()),
+            );
+            None
         }
     }
 

@@ -55,7 +55,9 @@ impl Compiler<'_> {
             let mapped = written
                 .iter()
                 .any(|slot| self.slots[to][*slot].name == column.name);
-            own_id || mapped || !column.create || column.empty.is_some()
+            // A company that does not fit is reported by itself.
+            let company = schema.company.as_deref() == Some(column.name.as_str());
+            own_id || company || mapped || !column.create || column.empty.is_some()
         };
         let missing: Vec<String> = schema
             .columns
@@ -109,9 +111,8 @@ pub(super) fn written(units: &[Unit], to: Side) -> Vec<usize> {
     for unit in units {
         match &unit.kind {
             Kind::Constant { to: side, slot, .. } if *side == to => slots.push(*slot),
-            Kind::Constant { .. } => {}
             Kind::Direct(direct) if unit.flows[from] => slots.push(direct.slots[to]),
-            Kind::Direct(_) => {}
+            Kind::Constant { .. } | Kind::Direct(_) => {}
             Kind::Lookup(lookup) if lookup.side == to => {
                 if unit.flows[from] {
                     slots.push(lookup.slot);

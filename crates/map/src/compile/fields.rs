@@ -2,15 +2,12 @@
 
 use super::Compiler;
 use super::paths::End;
-use crate::canonical::same_word;
 use crate::codes;
 use crate::compiled::{Candidate, Direct, Kind, Lookup, Part, PathEnd, Transform, Unit};
-use crate::convert::{Fit, fit, literal};
+use crate::convert::literal;
 use crate::file::{Field, Marked};
 use crate::schema::ColumnType;
 use crate::side::{PerSide, Side};
-use crate::value::Value;
-use crate::values::ValueMap;
 
 /// The units, and for the key the lines they came from.
 #[derive(Default)]
@@ -84,25 +81,8 @@ impl Compiler<'_> {
                 flows: PerSide::default(),
                 kind: Kind::Constant { to, slot, value },
             }),
-            Err(why) => self.bad_default(to, &written.value, &ty, text, why),
+            Err(why) => self.bad_default(to, &written.value, &ty, text, &why),
         }
-    }
-
-    fn bad_default(
-        &mut self,
-        side: Side,
-        column: &str,
-        ty: &ColumnType,
-        text: &Marked<String>,
-        why: String,
-    ) {
-        self.error(
-            codes::BAD_DEFAULT,
-            &text.at,
-            format!("`{}` cannot stand in `{column}`: {why}", text.value),
-            vec![format!("`{column}` on the {side} is a {}", ty.kind())],
-            None,
-        );
     }
 
     fn pair(
@@ -116,7 +96,7 @@ impl Compiler<'_> {
         let Some(transform) = self.transform(field, &types) else {
             return;
         };
-        self.check_types(field, &types, &transform);
+        self.check_types(field, &types, &transform, &ends);
         let flows = PerSide::from_fn(|side| field.direction.flows_from(side));
         let lookup_side = match (&ends.left, &ends.right) {
             (End::Column(left), End::Column(right)) => {
@@ -176,205 +156,6 @@ impl Compiler<'_> {
             End::Lookup { slot, ends, .. } => ends
                 .first()
                 .map_or_else(|| self.slots[side][*slot].ty.clone(), |end| end.ty.clone()),
-        }
-    }
-
-    /// The value map and defaults with their texts typed by the columns.
-    fn transform(&mut self, field: &Field, types: &PerSide<ColumnType>) -> Option<Transform> {
-        let before = self.found.len();
-        let mut pairs: Vec<PerSide<Value>> = Vec::new();
-        for (left, right) in &field.values {
-            let texts = PerSide { left, right };
-            let values = PerSide::from_fn(|side| match literal(&texts[side].value, &types[side]) {
-                Ok(value) => value,
-                Err(why) => {
-                    let column = self.written(field, side);
-                    self.error(
-                        codes::UNKNOWN_MEMBER,
-                        &texts[side].at,
-                        format!(
-                            "`{}` cannot be a value of `{column}`: {why}",
-                            texts[side].value
-                        ),
-                        vec![format!(
-                            "`{column}` on the {side} is a {}",
-                            types[side].kind()
-                        )],
-                        None,
-                    );
-                    Value::Null
-                }
-            });
-            pairs.push(values);
-        }
-        let mut default = PerSide::<Option<Value>>::default();
-        if let Some(text) = &field.default {
-            for to in Side::BOTH {
-                if !field.direction.flows_from(to.other()) {
-                    continue;
-                }
-                match literal(&text.value, &types[to]) {
-                    Ok(value) => default[to] = Some(value),
-                    Err(why) => {
-                        let column = self.written(field, to);
-                        self.bad_default(to, &column, &types[to], text, why);
-                    }
-                }
-            }
-        }
-        if self.found.len() > before {
-            return None;
-        }
-        let values = (!pairs.is_empty()).then(|| {
-            self.check_values(field, types, &pairs);
-            ValueMap::new(pairs)
-        });
-        Some(Transform { values, default })
-    }
-
-    /// Whether the map covers what the columns can hold, and whether it can be inverted.
-    fn check_values(
-        &mut self,
-        field: &Field,
-        types: &PerSide<ColumnType>,
-        pairs: &[PerSide<Value>],
-    ) {
-        for from in Side::BOTH {
-            if !field.direction.flows_from(from) {
-                continue;
-            }
-            let mapped = |value: &Value| pairs.iter().any(|pair| like(&pair[from], value));
-            let missing: Vec<String> = members(&types[from])
-                .into_iter()
-                .filter(|value| !mapped(value))
-                .map(|value| value.to_string())
-                .collect();
-            if !missing.is_empty() {
-                let column = self.written(field, from);
-                self.warn(
-                    codes::VALUES_NOT_COVERED,
-                    &field.at,
-                    format!(
-                        "the value map leaves out {} of the values of `{column}`",
-                        missing.len()
-                    ),
-                    vec![format!(
-                        "rows that hold one of them will be parked: {}",
-                        shortened(&missing)
-                    )],
-                    Some("add a pair for each value that may occur".to_owned()),
-                );
-            }
-            for (index, pair) in pairs.iter().enumerate() {
-                let Some(first) = pairs[..index]
-                    .iter()
-                    .find(|earlier| like(&earlier[from], &pair[from]))
-                else {
-                    continue;
-                };
-                let to = from.other();
-                if like(&first[to], &pair[to]) {
-                    continue;
-                }
-                let value = pair[from].to_string();
-                self.warn(
-                    codes::VALUES_NOT_INVERTIBLE,
-                    &field.values[index].0.at,
-                    format!("`{value}` of the {from} has several counterparts on the {to}"),
-                    vec![format!(
-                        "`{value}` always becomes `{}`, the first that is listed",
-                        first[to]
-                    )],
-                    Some("put the one that is meant first".to_owned()),
-                );
-            }
-        }
-    }
-
-    /// Whether the values of one column can stand in the other.
-    fn check_types(&mut self, field: &Field, types: &PerSide<ColumnType>, transform: &Transform) {
-        for from in Side::BOTH {
-            let to = from.other();
-            if !field.direction.flows_from(from) || transform.values.is_some() {
-                continue;
-            }
-            let (source, target) = (&types[from], &types[to]);
-            let notes = vec![
-                format!(
-                    "`{}` on the {from} is a {}",
-                    self.written(field, from),
-                    described(source)
-                ),
-                format!(
-                    "`{}` on the {to} is a {}",
-                    self.written(field, to),
-                    described(target)
-                ),
-            ];
-            let line = field.to_string();
-            match fit(source, target) {
-                Fit::Never(fix) => {
-                    let message =
-                        format!("`{line}` joins columns of types that do not go together");
-                    self.error(
-                        codes::TYPE_CLASH,
-                        &field.at,
-                        message,
-                        notes,
-                        Some(fix.to_owned()),
-                    );
-                    return;
-                }
-                Fit::Partly(what) => {
-                    self.warn(
-                        codes::TYPE_CLASH,
-                        &field.at,
-                        format!("in `{line}`, {what}"),
-                        notes.clone(),
-                        None,
-                    );
-                }
-                Fit::Whole => {}
-            }
-            match (source, target) {
-                (
-                    ColumnType::Text {
-                        max_length: Some(long),
-                    },
-                    ColumnType::Text {
-                        max_length: Some(short),
-                    },
-                ) if long > short => {
-                    self.warn(
-                        codes::LENGTH_MISMATCH,
-                        &field.at,
-                        format!("in `{line}`, the {to} holds fewer characters than the {from}"),
-                        notes,
-                        Some(format!(
-                            "texts of more than {short} characters will be parked, never cut"
-                        )),
-                    );
-                }
-                (
-                    ColumnType::Decimal {
-                        scale: Some(long), ..
-                    },
-                    ColumnType::Decimal {
-                        scale: Some(short), ..
-                    },
-                ) if long > short => {
-                    self.warn(
-                        codes::SCALE_MISMATCH,
-                        &field.at,
-                        format!("in `{line}`, the {to} keeps fewer decimals than the {from}"),
-                        notes,
-                        Some(format!(
-                            "numbers are rounded to {short} decimals and compared so"
-                        )),
-                    );
-                }
-                _ => {}
-            }
         }
     }
 
@@ -470,15 +251,6 @@ impl Compiler<'_> {
         }
     }
 
-    /// A field's end as its author wrote it.
-    fn written(&self, field: &Field, side: Side) -> String {
-        let end = match side {
-            Side::Left => &field.left,
-            Side::Right => &field.right,
-        };
-        end.as_ref().map_or(String::new(), |end| end.value.clone())
-    }
-
     /// Lets each column's rule know its counterpart: the narrower scale, the coarser date, and
     /// that letter case does not count in keys and in what lookups are found by.
     pub(super) fn spread_rules(&mut self, units: &[Unit]) {
@@ -539,55 +311,6 @@ fn add_part(side: Side, slot: usize, part: Part, field: &Field, compiled: &mut C
                 candidates: Vec::new(),
             }),
         }),
-    }
-}
-
-/// The values of a column that holds only a few.
-fn members(ty: &ColumnType) -> Vec<Value> {
-    match ty {
-        ColumnType::Bool => vec![Value::Bool(false), Value::Bool(true)],
-        ColumnType::Enum { members, .. } => members.iter().cloned().map(Value::Symbol).collect(),
-        ColumnType::Choice { options } => options
-            .iter()
-            .map(|(option, _)| Value::Int(*option))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn like(a: &Value, b: &Value) -> bool {
-    match (a.as_str(), b.as_str()) {
-        (Some(a), Some(b)) => same_word(a, b),
-        _ => a == b,
-    }
-}
-
-/// The first few of a list, and how many follow.
-fn shortened(items: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let head = items
-        .iter()
-        .take(SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match items.len().checked_sub(SHOWN) {
-        None | Some(0) => head,
-        Some(more) => format!("{head} and {more} more"),
-    }
-}
-
-/// A type with the limit that matters in a message.
-fn described(ty: &ColumnType) -> String {
-    match ty {
-        ColumnType::Text {
-            max_length: Some(max),
-        } => format!("text of at most {max} characters"),
-        ColumnType::Decimal {
-            scale: Some(scale), ..
-        } => format!("decimal with {scale} decimals"),
-        ColumnType::Enum { name, .. } => format!("enumeration ({name})"),
-        ty => ty.kind().to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::near;
 use crate::path::{Beyond, ColumnPath};
 use crate::schema::{ColumnType, LookupTarget, TableSchema};
 use crate::side::Side;
+use crate::words::a;
 
 /// What stands on one side of a field.
 #[derive(Debug, Clone)]
@@ -22,13 +23,20 @@ pub(super) enum End {
     },
 }
 
+impl End {
+    /// Whether it lies behind a lookup.
+    pub(super) const fn is_lookup(&self) -> bool {
+        matches!(self, Self::Lookup { .. })
+    }
+}
+
 impl Compiler<'_> {
     /// Resolves a column or path, or reports why it leads nowhere.
     pub(super) fn end(&mut self, side: Side, written: &Marked<String>) -> Option<End> {
         let path = match ColumnPath::parse(&written.value) {
             Ok(path) => path,
             Err(why) => {
-                self.bad_path(side, written, why, None);
+                self.bad_path(side, written, &why, None);
                 return None;
             }
         };
@@ -40,12 +48,12 @@ impl Compiler<'_> {
         };
         let slot = self.column(side, &column, &written.at)?;
         let ColumnType::Lookup { targets } = self.slots[side][slot].ty.clone() else {
-            let kind = self.slots[side][slot].ty.kind();
-            let message = format!("`{column}` is a {kind}, not a lookup: nothing lies behind it");
+            let kind = a(self.slots[side][slot].ty.kind());
+            let message = format!("`{column}` is {kind}, not a lookup: nothing lies behind it");
             self.bad_path(
                 side,
                 written,
-                message,
+                &message,
                 Some(format!("map `{column}` itself")),
             );
             return None;
@@ -82,7 +90,7 @@ impl Compiler<'_> {
                             target.table
                         ),
                         None,
-                    ))
+                    ));
                 }
                 Some(table) => match self.walk(side, table, path) {
                     Ok(ty) => ends.push(PathEnd {
@@ -97,7 +105,7 @@ impl Compiler<'_> {
         if ends.is_empty() {
             let (why, fix) =
                 why.unwrap_or_else(|| ("its lookup points at no table".to_owned(), None));
-            self.bad_path(side, written, why, fix);
+            self.bad_path(side, written, &why, fix);
             return None;
         }
         Some(ends)
@@ -119,12 +127,12 @@ impl Compiler<'_> {
             let Some(target) = target else {
                 let known: Vec<&str> = targets.iter().map(|t| t.type_name.as_str()).collect();
                 let message = format!("its lookup cannot point at a `{type_name}`");
-                self.bad_path(side, written, message, near::suggestion(type_name, &known));
+                self.bad_path(side, written, &message, near::suggestion(type_name, &known));
                 return None;
             };
             let Some(table) = self.sources[side].table(&target.table) else {
                 let message = format!("the columns of `{}` are not known", target.table);
-                self.bad_path(side, written, message, None);
+                self.bad_path(side, written, &message, None);
                 return None;
             };
             match self.walk(side, table, path) {
@@ -134,7 +142,7 @@ impl Compiler<'_> {
                     ty,
                 }),
                 Err((why, fix)) => {
-                    self.bad_path(side, written, why, fix);
+                    self.bad_path(side, written, &why, fix);
                     return None;
                 }
             }
@@ -171,9 +179,9 @@ impl Compiler<'_> {
         let ColumnType::Lookup { targets } = &column.ty else {
             return Err((
                 format!(
-                    "`{name}` of {} is a {}, not a lookup",
+                    "`{name}` of {} is {}, not a lookup",
                     table.name,
-                    column.ty.kind()
+                    a(column.ty.kind())
                 ),
                 None,
             ));
@@ -196,7 +204,7 @@ impl Compiler<'_> {
         Err(why)
     }
 
-    fn bad_path(&mut self, side: Side, written: &Marked<String>, why: String, fix: Option<String>) {
+    fn bad_path(&mut self, side: Side, written: &Marked<String>, why: &str, fix: Option<String>) {
         let table = &self.schemas[side].name;
         let notes = vec![format!("the path begins in {table}, the {side} table")];
         let message = format!("the path `{}` leads nowhere: {why}", written.value);

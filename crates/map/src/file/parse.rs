@@ -32,7 +32,7 @@ impl MapFile {
     /// Reads the text of a map file. `file_name` is how the user calls it; it stands in every
     /// finding. On failure all findings are returned.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, Vec<Diagnostic>> {
-        let root = yaml::read(text, file_name).map_err(|error| vec![error])?;
+        let root = yaml::read(text, file_name).map_err(|error| vec![error.into()])?;
         let mut reader = Reader { found: Vec::new() };
         let file = reader.file(&root);
         match file {
@@ -178,7 +178,7 @@ impl Reader {
                 self.assemble(node, line, Vec::new())
             }
             Content::Mapping(entries) => match entries.as_slice() {
-                [(line_node, values)] if !self.is_long_form(line_node) => {
+                [(line_node, values)] if !is_long_form(line_node) => {
                     let line = self.line(line_node)?;
                     let values = self.values(values)?;
                     self.assemble(line_node, line, values)
@@ -190,10 +190,6 @@ impl Reader {
                 None
             }
         }
-    }
-
-    fn is_long_form(&self, key: &Node) -> bool {
-        matches!(&key.content, Content::Text { text, .. } if FIELD_KEYS.contains(&text.as_str()))
     }
 
     /// Puts a short-form line together and checks that its parts go with its arrow.
@@ -461,6 +457,11 @@ impl Reader {
             fix,
         });
     }
+}
+
+/// Whether a mapping with this first key is a field's long form, not a line with a value map.
+fn is_long_form(key: &Node) -> bool {
+    matches!(&key.content, Content::Text { text, .. } if FIELD_KEYS.contains(&text.as_str()))
 }
 
 fn marked(value: String, place: Place) -> Marked<String> {

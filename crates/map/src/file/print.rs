@@ -1,7 +1,7 @@
 //! Prints a map file that reads back equal, in the order and style of the documentation.
 
 use super::{End, Field, MapFile};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 impl MapFile {
     /// The file's text.
@@ -125,7 +125,7 @@ fn scalar(text: &str, context: Context) -> String {
         && !text.contains(": ")
         && !text.contains(" #")
         && !text.ends_with(':')
-        && !(context != Context::Block && text.contains(':'))
+        && (context == Context::Block || !text.contains(':'))
         && !text.ends_with(' ')
         && !text.starts_with("...")
         && text.len() < 1000;
@@ -151,7 +151,7 @@ fn double_quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             c if c.is_control() || matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}') => {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
         }

@@ -18,6 +18,27 @@ pub(super) struct Node {
     pub(super) content: Content,
 }
 
+/// Why a text is no YAML that a map file can be.
+#[derive(Debug)]
+pub(super) struct YamlError {
+    place: Place,
+    message: String,
+    fix: Option<&'static str>,
+}
+
+impl From<YamlError> for Diagnostic {
+    fn from(error: YamlError) -> Self {
+        Self {
+            code: codes::NOT_YAML,
+            severity: Severity::Error,
+            message: format!("this is not readable as YAML: {}", error.message),
+            place: Some(error.place),
+            notes: Vec::new(),
+            fix: error.fix.map(str::to_owned),
+        }
+    }
+}
+
 /// What a node holds.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -55,7 +76,7 @@ impl Node {
 }
 
 /// Reads the one document of a file.
-pub(super) fn read(text: &str, file: &str) -> Result<Node, Diagnostic> {
+pub(super) fn read(text: &str, file: &str) -> Result<Node, YamlError> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
         file,
@@ -81,19 +102,22 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Diagnostic> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), YamlError> {
         match self.parser.next() {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = error.marker();
-                let place = self.place(at.line(), at.col(), 1);
-                Err(not_yaml(place, error.info().to_owned(), None))
+                Err(YamlError {
+                    place: self.place(at.line(), at.col(), 1),
+                    message: error.info().to_owned(),
+                    fix: None,
+                })
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Diagnostic> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, YamlError> {
         if depth > MAX_DEPTH {
             return Err(self.error(span, "the nesting is too deep for a map file", None));
         }
@@ -149,7 +173,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing may follow the document.
-    fn finish(&mut self) -> Result<(), Diagnostic> {
+    fn finish(&mut self) -> Result<(), YamlError> {
         loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(()),
@@ -174,19 +198,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn error(&self, span: Span, message: &str, fix: Option<&str>) -> Diagnostic {
-        let place = self.place(span.start.line(), span.start.col(), span.len());
-        not_yaml(place, message.to_owned(), fix.map(str::to_owned))
-    }
-}
-
-fn not_yaml(place: Place, message: String, fix: Option<String>) -> Diagnostic {
-    Diagnostic {
-        code: codes::NOT_YAML,
-        severity: Severity::Error,
-        message: format!("this is not readable as YAML: {message}"),
-        place: Some(place),
-        notes: Vec::new(),
-        fix,
+    fn error(&self, span: Span, message: &str, fix: Option<&'static str>) -> YamlError {
+        YamlError {
+            place: self.place(span.start.line(), span.start.col(), span.len()),
+            message: message.to_owned(),
+            fix,
+        }
     }
 }

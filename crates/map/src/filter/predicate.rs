@@ -9,8 +9,9 @@ use crate::codes;
 use crate::convert::literal;
 use crate::diagnostic::Code;
 use crate::near;
-use crate::schema::{Column, ColumnType, TableSchema};
-use crate::value::{Row, Value};
+use crate::schema::{Column, ColumnType, LookupTarget, TableSchema};
+use crate::value::{Reference, Row, Value};
+use crate::words::a as with_article;
 use odata::Literal;
 use odata::expr::{BinaryOp, Expr, Function, Path};
 use std::cmp::Ordering;
@@ -189,11 +190,11 @@ fn comparison(
                 return Err(FilterProblem {
                     code: codes::FILTER_VALUE,
                     message: format!(
-                        "`{}` is a {} and `{}` a {}: they cannot be compared",
+                        "`{}` is {} and `{}` {}: they cannot be compared",
                         a.name,
-                        a.ty.kind(),
+                        with_article(a.ty.kind()),
                         b.name,
-                        b.ty.kind()
+                        with_article(b.ty.kind())
                     ),
                     fix: None,
                 });
@@ -223,21 +224,22 @@ fn with_value(
 ) -> Result<Predicate, FilterProblem> {
     let column = find(path, schema)?;
     comparable(op, column)?;
-    let value = typed(literal, column)?;
-    let column = operand(column);
-    Ok(match op {
-        BinaryOp::Eq => Predicate::OneOf {
-            column,
-            values: vec![value],
-        },
-        BinaryOp::Ne => {
-            let equal = Predicate::OneOf {
-                column,
-                values: vec![value],
-            };
+    if matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
+        let equal = Predicate::OneOf {
+            values: records(literal, column)
+                .map_or_else(|| Ok(vec![typed(literal, column)?]), Ok)?,
+            column: operand(column),
+        };
+        return Ok(if op == BinaryOp::Eq {
+            equal
+        } else {
             Predicate::Not(Box::new(equal))
-        }
-        op => Predicate::Ordered { column, op, value },
+        });
+    }
+    Ok(Predicate::Ordered {
+        value: typed(literal, column)?,
+        column: operand(column),
+        op,
     })
 }
 
@@ -253,9 +255,9 @@ fn comparable(op: BinaryOp, column: &Column) -> Result<(), FilterProblem> {
         BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => Err(FilterProblem {
             code: codes::FILTER_VALUE,
             message: format!(
-                "`{}` is a {}, which has no order",
+                "`{}` is {}, which has no order",
                 column.name,
-                column.ty.kind()
+                with_article(column.ty.kind())
             ),
             fix: Some("compare it for equality".to_owned()),
         }),
@@ -275,7 +277,11 @@ fn like(
     if !matches!(column.ty, ColumnType::Text { .. }) {
         return Err(FilterProblem {
             code: codes::FILTER_VALUE,
-            message: format!("`{}` is a {}, not a text", column.name, column.ty.kind()),
+            message: format!(
+                "`{}` is {}, not a text",
+                column.name,
+                with_article(column.ty.kind())
+            ),
             fix: Some("compare it for equality".to_owned()),
         });
     }
@@ -312,6 +318,20 @@ fn find<'a>(path: &Path, schema: &'a TableSchema) -> Result<&'a Column, FilterPr
     })
 }
 
+/// A lookup compared with an identifier: the record of that identifier in any of its tables.
+fn records(literal: &Literal, column: &Column) -> Option<Vec<Value>> {
+    let (Literal::Guid(id), ColumnType::Lookup { targets }) = (literal, &column.ty) else {
+        return None;
+    };
+    let record = |table: &LookupTarget| {
+        Value::Reference(Reference {
+            table: table.table.clone(),
+            id: *id,
+        })
+    };
+    Some(targets.iter().map(record).collect())
+}
+
 /// The literal as a value of the column's type.
 fn typed(value: &Literal, column: &Column) -> Result<Value, FilterProblem> {
     use ColumnType as T;
@@ -342,13 +362,6 @@ fn typed(value: &Literal, column: &Column) -> Result<Value, FilterProblem> {
         }
         (Literal::Bool(yes), T::Bool) => Ok(Value::Bool(*yes)),
         (Literal::Guid(id), T::Guid) => Ok(Value::Guid(*id)),
-        (Literal::Guid(id), T::Lookup { targets }) => {
-            // The table is whatever the row's reference says; the identifier decides.
-            let table = targets
-                .first()
-                .map_or(String::new(), |target| target.table.clone());
-            Ok(Value::Reference(crate::value::Reference { table, id: *id }))
-        }
         (Literal::Date(date), T::Date | T::DateTime) => {
             literal(&date.to_string(), &column.ty).map_err(problem)
         }
@@ -366,9 +379,9 @@ fn typed(value: &Literal, column: &Column) -> Result<Value, FilterProblem> {
             literal(text, ty).map_err(problem)
         }
         (other, ty) => Err(problem(format!(
-            "a {} where the column is a {}",
-            other.kind(),
-            ty.kind()
+            "{} where the column is {}",
+            with_article(other.kind()),
+            with_article(ty.kind())
         ))),
     }
 }

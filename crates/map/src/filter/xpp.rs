@@ -6,6 +6,7 @@
 
 use super::FilterError;
 use super::text::Pattern;
+use crate::words::a;
 use jiff::civil::Date;
 use odata::Literal;
 use odata::expr::{BinaryOp, Expr, Function};
@@ -327,8 +328,8 @@ fn operand(expr: &Expr) -> Result<String, String> {
                 members,
             } => Ok(format!("{name}::{members}")),
             other => Err(format!(
-                "an X++ query range cannot write a {}",
-                other.kind()
+                "an X++ query range cannot write {}",
+                a(other.kind())
             )),
         },
         _ => Err("an X++ query range compares columns with values only".to_owned()),

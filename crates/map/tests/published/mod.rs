@@ -6,9 +6,21 @@ use duet_map::{Column, ColumnType, LookupTarget, SchemaSet, TableSchema, Value};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Every table of the Dataverse stand-in.
-pub(crate) fn dataverse() -> SchemaSet {
+pub(crate) fn dataverse() -> &'static SchemaSet {
+    static TABLES: LazyLock<SchemaSet> = LazyLock::new(read_dataverse);
+    &TABLES
+}
+
+/// Every entity of the F&O stand-in.
+pub(crate) fn finops() -> &'static SchemaSet {
+    static ENTITIES: LazyLock<SchemaSet> = LazyLock::new(read_finops);
+    &ENTITIES
+}
+
+fn read_dataverse() -> SchemaSet {
     let file: Json =
         serde_json::from_str(include_str!("../../../sandbox/schemas/dataverse.json")).unwrap();
     let tables = file["tables"].as_array().unwrap();
@@ -121,8 +133,7 @@ fn dataverse_type(ty: &Json, set_of: &BTreeMap<&str, &str>) -> ColumnType {
     }
 }
 
-/// Every entity of the F&O stand-in.
-pub(crate) fn finops() -> SchemaSet {
+fn read_finops() -> SchemaSet {
     let file: Json =
         serde_json::from_str(include_str!("../../../sandbox/schemas/finops.json")).unwrap();
     let enums: BTreeMap<&str, Vec<String>> = file["enums"]
