@@ -105,6 +105,10 @@ pub struct Settings {
     pub enum_symbols_case_sensitive: bool,
     /// `Prefer: return=minimal` on a create answers 204 without the row.
     pub minimal_create: bool,
+    /// A null in a change leaves the field as it is; otherwise it empties the field.
+    pub null_keeps: bool,
+    /// The status of a read by key that finds nothing.
+    pub missing_row_status: u16,
 }
 
 impl Default for Settings {
@@ -116,6 +120,8 @@ impl Default for Settings {
             reference_checks: true,
             enum_symbols_case_sensitive: true,
             minimal_create: true,
+            null_keeps: false,
+            missing_row_status: 404,
         }
     }
 }

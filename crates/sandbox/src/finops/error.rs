@@ -38,6 +38,14 @@ pub(super) enum Refused {
     /// No row answers to the key of a read, or there is no such entity set: 404.
     #[error("{0}")]
     NotFound(String),
+    /// No row answers to the key of a read: the status that the settings say.
+    #[error("No row of '{collection}' has this key.")]
+    NoRow {
+        /// Collection name of the entity.
+        collection: String,
+        /// The status of the answer.
+        status: u16,
+    },
     /// The row has moved on since the client read it: 412.
     #[error("the row has another version than the request's If-Match")]
     Stale,
@@ -83,6 +91,9 @@ impl Refused {
                 StatusCode::BAD_REQUEST
             }
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NoRow { status, .. } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::NOT_FOUND)
+            }
             Self::Stale => StatusCode::PRECONDITION_FAILED,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Cut => StatusCode::SERVICE_UNAVAILABLE,
@@ -100,6 +111,7 @@ impl Refused {
             Self::Request(text) | Self::NotFound(text) | Self::Method(text) => {
                 (text.clone(), ODATA)
             }
+            Self::NoRow { .. } => (self.to_string(), INVALID_OPERATION),
             Self::NothingToUpdate => (
                 "No resources were found when selecting for update.".to_owned(),
                 INVALID_OPERATION,

@@ -149,10 +149,7 @@ impl Operation<'_> {
         match self.part.method.as_str() {
             "GET" => {
                 if self.hides(key) {
-                    return Err(Refused::NotFound(format!(
-                        "No row of '{}' has this key.",
-                        entity.collection
-                    )));
+                    return Err(read::no_row(session, entity));
                 }
                 let (row, object) = read::single(session, entity, key, self.options)?;
                 let known = self.part.header("If-None-Match");

@@ -41,11 +41,19 @@ pub(super) fn single(
     options: &QueryOptions,
 ) -> Result<(Row, Map<String, Json>), Refused> {
     let projection = projection(session, entity, options)?;
-    let row = session.load(entity, key)?.ok_or_else(|| {
-        Refused::NotFound(format!("No row of '{}' has this key.", entity.collection))
-    })?;
+    let row = session
+        .load(entity, key)?
+        .ok_or_else(|| no_row(session, entity))?;
     let object = project(session, entity, &projection, &row)?;
     Ok((row, object))
+}
+
+/// The answer to a read by a key that no row has.
+pub(super) fn no_row(session: &Session<'_>, entity: &Entity) -> Refused {
+    Refused::NoRow {
+        collection: entity.collection.clone(),
+        status: session.settings.missing_row_status,
+    }
 }
 
 /// A page of a collection that is asked for.

@@ -212,3 +212,76 @@ pub(super) fn decimal(text: &str) -> Option<Decimal> {
         text.parse().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::finops;
+
+    /// A field of each type, of an entity that has them all.
+    fn fields() -> Vec<Field> {
+        let schema = finops().unwrap();
+        let customers = schema.collection("CustomersV3").unwrap();
+        let names = [
+            "CustomerAccount",
+            "PaymentTermsBaseDays",
+            "AddressRecordId",
+            "CreditLimit",
+            "CredManCreditLimitDate",
+            "AddressValidFrom",
+            "OnHoldStatus",
+        ];
+        names
+            .iter()
+            .map(|name| customers.field(name).unwrap().clone())
+            .collect()
+    }
+
+    fn read_in(field: &Field, json: &Json) -> Result<Value, Refused> {
+        let schema = finops().unwrap();
+        let entity = schema.collection("CustomersV3").unwrap();
+        read(&schema, &Settings::default(), entity, field, json)
+    }
+
+    #[test]
+    fn null_stands_for_the_empty_value_in_both_directions() {
+        let schema = finops().unwrap();
+        for field in fields() {
+            let stored = read_in(&field, &Json::Null).unwrap();
+            assert!(is_empty(&schema, &field.kind, &stored), "{}", field.name);
+            assert!(!write(&schema, &field, &Value::Null).is_null());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_and_no_number_makes_reading_panic(text in ".*", number in any::<i64>()) {
+            for field in fields() {
+                let _ = read_in(&field, &json!(text));
+                let _ = read_in(&field, &json!(number));
+            }
+        }
+
+        #[test]
+        fn what_is_written_reads_back_the_same(
+            text in "[a-zA-Z' ]{0,20}", number in any::<i32>(), cents in any::<i64>(),
+            seconds in 0_i64..4_000_000_000,
+        ) {
+            let schema = finops().unwrap();
+            let moment = Timestamp::from_second(seconds).unwrap().to_string();
+            let real: Json = serde_json::from_str(&Decimal::new(cents, 4).to_string()).unwrap();
+            let values = [
+                json!(text), json!(number), json!(cents), real, json!(moment), json!(moment),
+                json!("All"),
+            ];
+            for (field, value) in fields().iter().zip(&values) {
+                let stored = read_in(field, value).unwrap();
+                let written = write(&schema, field, &stored);
+                prop_assert_eq!(read_in(field, &written).unwrap(), stored);
+            }
+        }
+    }
+}

@@ -99,8 +99,13 @@ pub(super) fn update(
             }
         }
     }
-    for (index, value) in sent(session, entity, body)? {
+    let sent = sent(session, entity, body)?;
+    for (index, value) in sent {
         let field = &entity.fields[index];
+        let kept = session.settings.null_keeps && body.get(&field.name).is_some_and(Json::is_null);
+        if kept {
+            continue;
+        }
         if entity.is_key(&field.name) {
             if !same(field, &before.values[index], &value) {
                 return Err(Refused::write(

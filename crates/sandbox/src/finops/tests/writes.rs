@@ -447,3 +447,30 @@ async fn a_create_whose_answer_is_lost_is_committed_all_the_same() {
     let answer = sandbox.post("/data/CustomersV3", customer()).await;
     assert!(answer.message().contains("already exists"));
 }
+
+#[tokio::test]
+async fn a_null_empties_a_field_unless_the_setting_says_otherwise() {
+    for (null_keeps, expected) in [(false, ""), (true, "vip")] {
+        let settings = Settings {
+            null_keeps,
+            ..Settings::default()
+        };
+        let sandbox = Sandbox::with_settings(settings).await;
+        sandbox.add_groups();
+        let mut row = customer();
+        row["SalesMemo"] = json!("vip");
+        sandbox.insert("CustomersV3", row);
+        sandbox.patch(CUSTOMER, json!({"SalesMemo": null})).await;
+        assert_eq!(sandbox.get(CUSTOMER).await.json()["SalesMemo"], expected);
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_a_missing_row_is_a_setting() {
+    let settings = Settings {
+        missing_row_status: 400,
+        ..Settings::default()
+    };
+    let sandbox = Sandbox::with_settings(settings).await;
+    assert_eq!(sandbox.get(CUSTOMER).await.status, StatusCode::BAD_REQUEST);
+}
