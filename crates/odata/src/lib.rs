@@ -4,6 +4,7 @@ pub mod batch;
 pub mod csdl;
 mod error;
 pub mod expr;
+pub mod grammar;
 pub mod headers;
 pub mod literal;
 pub mod payload;
