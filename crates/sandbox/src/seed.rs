@@ -5,8 +5,8 @@
 //! both systems know from the start (companies, currencies, units, customer groups) and the accounts
 //! and contacts that sales entered there and finance has not seen.
 //!
-//! The road: [`SeedPlan`] says how much, [`base`] holds what both sides share, [`finance`] and
-//! [`sales`] make the rows. Downwards: [`finops`](crate::finops), [`dataverse`](crate::dataverse).
+//! The road: [`SeedPlan`] says how much, `base` holds what both sides share, `finance` and
+//! `sales` make the rows. Downwards: [`finops`](crate::finops), [`dataverse`](crate::dataverse).
 
 mod base;
 mod finance;
