@@ -373,3 +373,6 @@ async fn receive(request: reqwest::RequestBuilder, call: &Call) -> Result<Answer
         torn,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -273,11 +273,10 @@ impl Connection {
             .starts_with("multipart/mixed")
         {
             return if answer.status.is_success() {
-                Sent::Failed(failure::unexpected(
-                    self.name(),
-                    &plan.what,
-                    "a batch was answered without parts",
-                ))
+                let why = "a batch was answered without parts";
+                let mut error = failure::unexpected(self.name(), &plan.what, why);
+                error.outcome_unknown = repeat != Repeat::Safe;
+                Sent::Failed(error)
             } else {
                 Sent::Refused(answer)
             };
