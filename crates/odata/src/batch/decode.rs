@@ -165,6 +165,7 @@ fn request(content_id: Option<String>, content: Piece<'_>) -> Result<PartRequest
         url: url.to_owned(),
         headers,
         body,
+        depends_on: Vec::new(),
     })
 }
 

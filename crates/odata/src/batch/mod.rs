@@ -1,6 +1,6 @@
 //! `$batch`: several requests in one, some of them in change sets that succeed or fail as one.
 //!
-//! [`BatchRequest`] and [`BatchResponse`] encode to and decode from `multipart/mixed`, from both
+//! [`BatchRequest`] and [`BatchResponse`] encode to and decode from `multipart/mixed` and JSON, from both
 //! ends of the wire. Decoding takes what clients and services really send (bare line feeds,
 //! quoted boundaries, preambles, parts without a body); encoding is as strict as the pickiest
 //! known reader wants it (reference section C). A batch that ends before its closing boundary is
@@ -8,6 +8,7 @@
 
 mod decode;
 mod encode;
+mod json;
 mod multipart;
 mod status;
 
@@ -60,6 +61,8 @@ pub struct PartRequest {
     pub headers: Vec<(String, String)>,
     /// The body; empty if there is none.
     pub body: Vec<u8>,
+    /// The ids of requests and change sets that must succeed first; only the JSON form says.
+    pub depends_on: Vec<String>,
 }
 
 /// The responses of a batch, in the order of the requests.

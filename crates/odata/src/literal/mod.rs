@@ -7,7 +7,7 @@
 mod parse;
 mod print;
 
-pub(crate) use parse::{parse_prefix, quoted};
+pub(crate) use parse::{BASE64, parse_prefix, quoted};
 pub(crate) use print::write_timestamp;
 
 use jiff::civil::{Date, Time};

@@ -13,7 +13,7 @@ use crate::ParseError;
 use crate::scan::{Scanner, is_identifier_part};
 
 /// Base64url with or without its padding, as the grammar allows.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::URL_SAFE,
     GeneralPurposeConfig::new()
         .with_encode_padding(false)

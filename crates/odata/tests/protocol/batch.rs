@@ -222,6 +222,50 @@ fn a_body_cannot_forge_a_boundary_nor_a_header_a_line() {
     assert_eq!(part.header("Evil"), None);
 }
 
+#[test]
+fn the_json_form_reads_and_writes() {
+    let body = r#"{"requests":[{"id":"0","method":"get","url":"a"},{"id":"1","atomicityGroup":"g2","method":"post","url":"a","headers":{"content-type":"application/json"},"body":{"price":1.50}},{"id":"2","atomicityGroup":"g2","method":"put","url":"b","headers":{"content-type":"text/plain"},"body":"text"},{"id":"3","dependsOn":["g2"],"method":"put","url":"c","headers":{"content-type":"image/png"},"body":"-_8"}]}"#;
+    let batch = BatchRequest::from_json(body.as_bytes()).unwrap();
+    let [_, RequestPart::ChangeSet(set), RequestPart::Single(last)] = batch.parts.as_slice() else {
+        panic!("{batch:?}")
+    };
+    assert_eq!(set[0].body, br#"{"price":1.50}"#);
+    assert_eq!(set[1].body, b"text");
+    assert_eq!(
+        (last.body.as_slice(), last.depends_on.as_slice()),
+        (&[0xfb, 0xff][..], &["g2".to_owned()][..])
+    );
+    assert_eq!(serde_json::Value::Object(batch.to_json()).to_string(), body);
+    let answer = r#"{"responses":[{"id":"0","status":200,"body":{"value":[]}},{"id":"1","atomicityGroup":"g2","status":204},{"id":"2","atomicityGroup":"g2","status":204}]}"#;
+    let response = BatchResponse::from_json(answer.as_bytes()).unwrap();
+    assert_eq!(response.parts.len(), 2);
+    assert_eq!(
+        serde_json::Value::Object(response.to_json()).to_string(),
+        answer
+    );
+}
+
+#[test]
+fn the_json_form_gives_ids_and_refuses_odd_parts() {
+    let parts = vec![
+        RequestPart::Single(PartRequest::new("GET", "a")),
+        RequestPart::Single(PartRequest::new("GET", "b").with_id("r1")),
+    ];
+    let json = serde_json::Value::Object(BatchRequest { parts }.to_json());
+    assert_eq!(json["requests"][0]["id"], "r2");
+    for body in [
+        "{}",
+        r#"{"requests":[1]}"#,
+        r#"{"requests":[{"method":"get","url":"a"}]}"#,
+        r#"{"requests":[{"id":"1","url":"a"}]}"#,
+        r#"{"requests":[{"id":"1","method":"get"}]}"#,
+        r#"{"requests":[{"id":"1","method":"put","url":"a","headers":{"content-type":"a/b"},"body":"*"}]}"#,
+    ] {
+        assert!(BatchRequest::from_json(body.as_bytes()).is_err(), "{body}");
+    }
+    assert!(BatchResponse::from_json(br#"{"responses":[{"id":"1","status":99}]}"#).is_err());
+}
+
 fn request() -> impl Strategy<Value = PartRequest> {
     (
         proptest::option::of("[a-z0-9]{1,4}"),
@@ -243,6 +287,7 @@ fn request() -> impl Strategy<Value = PartRequest> {
             url,
             headers,
             body,
+            depends_on: Vec::new(),
         })
 }
 

@@ -150,6 +150,7 @@ impl Store {
                         })
                         .collect(),
                     body: request.body().to_vec(),
+                    ..PartRequest::default()
                 };
                 self.alone(&part, origin, user).map(whole)
             }
