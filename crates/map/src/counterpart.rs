@@ -3,12 +3,13 @@
 use crate::compiled::{CompanyColumn, CompiledMap, KeyAt, Kind};
 use crate::field_set::FieldSet;
 use crate::side::Side;
-use crate::translate::Translation;
+use crate::translate::{TranslatedColumn, Translation};
 use crate::value::{Row, Value};
 
 impl CompiledMap {
     /// The equal values that identify the counterpart of a row of side `from` on the other side:
-    /// column or path, and value, the company left out. `None` while a part of the key is empty.
+    /// column or path, and value, the company left out. `None` while a part that the key cannot do
+    /// without is empty; one that may be empty (a product without colour) must be so there too.
     /// `translation` is that of the whole row.
     pub fn search_key(
         &self,
@@ -17,25 +18,28 @@ impl CompiledMap {
         translation: &Translation,
     ) -> Option<Vec<(String, Value)>> {
         let to = from.other();
-        self.key
+        let mut equal = Vec::with_capacity(self.key.len());
+        for (part, path) in self.key.iter().zip(self.key_paths(to)) {
+            let value = match (&part.at[to], &part.at[from]) {
+                (KeyAt::Column(slot), _) => {
+                    let name = &self.slots[to][*slot].name;
+                    let translated = |column: &&TranslatedColumn| column.column == *name;
+                    translation.columns.iter().find(translated)?.value.clone()
+                }
+                (KeyAt::Path { .. }, KeyAt::Column(slot)) => {
+                    row.value(&self.slots[from][*slot].name).clone()
+                }
+                (KeyAt::Path { .. }, KeyAt::Path { .. }) => return None,
+            };
+            if value.is_null() && part.required {
+                return None;
+            }
+            equal.push((path, value));
+        }
+        equal
             .iter()
-            .zip(self.key_paths(to))
-            .map(|(part, path)| {
-                let value = match (&part.at[to], &part.at[from]) {
-                    (KeyAt::Column(slot), _) => {
-                        let name = &self.slots[to][*slot].name;
-                        let translated =
-                            |column: &&crate::translate::TranslatedColumn| column.column == *name;
-                        translation.columns.iter().find(translated)?.value.clone()
-                    }
-                    (KeyAt::Path { .. }, KeyAt::Column(slot)) => {
-                        row.value(&self.slots[from][*slot].name).clone()
-                    }
-                    (KeyAt::Path { .. }, KeyAt::Path { .. }) => return None,
-                };
-                (!value.is_null()).then_some((path, value))
-            })
-            .collect()
+            .any(|(_, value)| !value.is_null())
+            .then_some(equal)
     }
 
     /// The path to the company's code on a side; `None` for shared maps.

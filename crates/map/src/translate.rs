@@ -59,6 +59,8 @@ enum Search {
     Company(LookupNeed),
     /// They cannot be searched for.
     Problem(Problem),
+    /// They were not read, so nothing is said of the lookup.
+    Unread,
 }
 
 impl CompiledMap {
@@ -87,7 +89,7 @@ impl CompiledMap {
                 match self.search(field, from, lookup, row, &nothing) {
                     Search::Find(find) => add(LookupNeed::Find(find)),
                     Search::Company(need) => add(need),
-                    Search::Nothing | Search::Problem(_) => {}
+                    Search::Nothing | Search::Problem(_) | Search::Unread => {}
                 }
             }
         }
@@ -261,6 +263,7 @@ impl CompiledMap {
             Search::Find(find) => find,
             Search::Company(need) => return out.waiting.push(Waiting { field, need }),
             Search::Problem(problem) => return out.problems.push(problem),
+            Search::Unread => return,
         };
         let need = LookupNeed::Find(find);
         match resolved.get(&need) {
@@ -292,7 +295,10 @@ impl CompiledMap {
                 continue;
             }
             let source = &self.slots[from][part.plain];
-            let value = source.rule.canonical(row.value(&source.name));
+            let Some(value) = row.get(&source.name) else {
+                return Search::Unread;
+            };
+            let value = source.rule.canonical(value);
             let ty = part.ends.first().map_or(&source.ty, |end| &end.ty);
             match transformed(&part.transform, from, &value, ty, None) {
                 Ok(value) => values.push(value),

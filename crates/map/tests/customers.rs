@@ -5,8 +5,8 @@
 mod published;
 
 use duet_map::{
-    CompiledMap, FieldSet, KeyProblem, LookupNeed, MapFile, Reference, Resolution, ResolvedLookups,
-    Row, Side, Value,
+    CompiledMap, FieldSet, FindCandidate, KeyProblem, LookupNeed, MapFile, Reference, Resolution,
+    ResolvedLookups, Row, Side, Value,
 };
 use uuid::Uuid;
 
@@ -340,4 +340,72 @@ fn what_the_target_would_refuse_is_found_before_it_is_sent() {
     DUET2009 msdyn_company (company): it cannot be written in an existing record; let the field travel the other way only, or change the record by hand
     DUET2011 nonsense (nonsense): accounts has no such column; compile the map again against the table as it is now
     "#);
+}
+
+#[test]
+fn a_column_that_was_not_read_says_nothing() {
+    let map = map();
+    let row = Row::new().with("SalesMemo", "only this was read");
+    let fields = map.all_fields(Side::Left);
+    assert_eq!(map.needs(Side::Left, &row, &fields, false), []);
+    let translation = map.translate(Side::Left, &row, &fields, &ResolvedLookups::new(), false);
+    let columns: Vec<&str> = translation
+        .columns
+        .iter()
+        .map(|column| column.column.as_str())
+        .collect();
+    assert_eq!(columns, ["description"]);
+}
+
+#[test]
+fn a_cleared_lookup_clears_its_counterpart() {
+    let map = map();
+    let row = customer().with("CustomerGroupId", Value::Null);
+    let changed = map.diff(Side::Left, &row, &map.image(Side::Left, &customer()));
+    let translation = map.translate(Side::Left, &row, &changed, &ResolvedLookups::new(), false);
+    assert_eq!(translation.columns.len(), 1);
+    assert_eq!(translation.columns[0].column, "msdyn_customergroupid");
+    assert_eq!(translation.columns[0].value, Value::Null);
+    // Back again: a required column must not be emptied.
+    let row = account().with("msdyn_customergroupid", Value::Null);
+    let changed = map.diff(Side::Right, &row, &map.image(Side::Right, &account()));
+    let translation = map.translate(Side::Right, &row, &changed, &ResolvedLookups::new(), false);
+    let write: Row = translation
+        .columns
+        .into_iter()
+        .map(|c| (c.column, c.value))
+        .collect();
+    let told: Vec<String> = map
+        .check(Side::Left, &write, false)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"DUET2006 CustomerGroupId (CUSTOMERGROUPID = msdyn_customergroupid.msdyn_groupid): it is required and would be empty; fill it on the other side, or give the field a default");
+}
+
+#[test]
+fn a_find_is_answered_by_the_pair_of_the_map_that_owns_the_table() {
+    let map = map();
+    let candidate = FindCandidate {
+        table: "Accounts".to_owned(),
+        equal: vec![("accountnumber".to_owned(), Value::from("US-001 "))],
+    };
+    let key = map
+        .key(Side::Left, &customer(), &ResolvedLookups::new())
+        .unwrap();
+    assert_eq!(map.key_of(Side::Right, &candidate, Some("USMF")), Some(key));
+    assert_eq!(
+        map.key_of(Side::Right, &candidate, None),
+        None,
+        "the company is part of the key"
+    );
+    let other = FindCandidate {
+        equal: vec![("name".to_owned(), Value::from("x"))],
+        ..candidate
+    };
+    assert_eq!(
+        map.key_of(Side::Right, &other, Some("usmf")),
+        None,
+        "its pairs know no names"
+    );
 }
