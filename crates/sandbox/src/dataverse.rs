@@ -6,6 +6,7 @@
 //! the protocol reference.
 
 mod address;
+mod apply;
 mod batch;
 mod cookie;
 mod csdl;
@@ -14,8 +15,10 @@ mod delivery;
 mod delta;
 mod errors;
 mod execution_context;
+mod fetchxml;
 mod filter;
 mod formatted;
+mod limits;
 mod locate;
 mod metadata;
 mod model;
@@ -24,10 +27,12 @@ mod options;
 mod organisation;
 mod read;
 mod resource;
+mod selection;
 mod service;
 mod session;
 mod settings;
 mod shape;
+mod sql;
 mod system_tables;
 mod value;
 mod webhooks;
@@ -147,6 +152,7 @@ impl Dataverse {
         };
         let inner = Inner {
             model,
+            limiter: limits::Limiter::new(config.settings.limits),
             settings: config.settings,
             rows,
             tokens,

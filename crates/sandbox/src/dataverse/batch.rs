@@ -21,7 +21,7 @@ pub(super) fn run(inner: &Inner, outer: &Outer<'_>, request: &Request<Bytes>) ->
     let preferences = Preferences::read(request.headers());
     let batch = match read(inner, request) {
         Ok(batch) => batch,
-        Err(error) => return inner.finish(Err(error), &preferences),
+        Err(error) => return Inner::finish(Err(error), &preferences),
     };
     let mut progress = Progress {
         inner,
@@ -48,7 +48,7 @@ pub(super) fn run(inner: &Inner, outer: &Outer<'_>, request: &Request<Bytes>) ->
     }
     let encoded = answered.encode(&Uuid::new_v4().to_string());
     let reply = Reply::empty(status);
-    let mut response = inner.finish(Ok(reply), &preferences);
+    let mut response = Inner::finish(Ok(reply), &preferences);
     *response.body_mut() = Bytes::from(encoded.body);
     if let Ok(content_type) = HeaderValue::from_str(&encoded.content_type) {
         response.headers_mut().insert(CONTENT_TYPE, content_type);

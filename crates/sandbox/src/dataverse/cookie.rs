@@ -47,11 +47,8 @@ impl Cookie {
     pub(super) fn text(&self) -> String {
         let mut inner = format!("<cookie page=\"{}\">", self.page.saturating_sub(1));
         for (name, first, last) in &self.bounds {
-            inner.push_str(&format!(
-                "<{name} {} {} />",
-                edge("last", last),
-                edge("first", first)
-            ));
+            let (last, first) = (edge("last", last), edge("first", first));
+            inner.extend(["<", name.as_str(), " ", &last, " ", &first, " />"]);
         }
         inner.push_str("</cookie>");
         let encoded = utf8_percent_encode(&inner, NON_ALPHANUMERIC)

@@ -215,21 +215,18 @@ pub(super) fn read(
         shape.context(table.set())
     );
     body.insert("@odata.context".into(), context.into());
-    match next {
-        Some(next) => {
-            let link = link(call, table.set(), "$skiptoken", &next.cookie(page + 1));
-            body.insert("@odata.nextLink".into(), link.into());
-        }
-        None => {
-            let token = Token {
-                version: complete_to,
-                given: session.now,
-            };
-            body.insert(
-                "@odata.deltaLink".into(),
-                delta_link(call, table, token).into(),
-            );
-        }
+    if let Some(next) = next {
+        let link = link(call, table.set(), "$skiptoken", &next.cookie(page + 1));
+        body.insert("@odata.nextLink".into(), link.into());
+    } else {
+        let token = Token {
+            version: complete_to,
+            given: session.now,
+        };
+        body.insert(
+            "@odata.deltaLink".into(),
+            delta_link(call, table, token).into(),
+        );
     }
     body.insert("value".into(), Json::Array(entries));
     let names = ["track-changes", "maxpagesize", "include-annotations"];

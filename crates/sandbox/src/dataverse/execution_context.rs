@@ -53,7 +53,7 @@ pub(super) fn payload(request: &Request<'_>, effect: &Effect, step: &Step) -> Op
         "IsOfflinePlayback": false,
         "IsolationMode": 1,
         "MessageName": name,
-        "Mode": if step.synchronous { 0 } else { 1 },
+        "Mode": i32::from(!step.synchronous),
         "OperationCreatedOn": date(request.now),
         "OperationId": Uuid::new_v4(),
         "OrganizationId": ORGANIZATION,
@@ -136,12 +136,12 @@ fn target(table: &Table, effect: &Effect) -> Json {
     if written(table.id()).is_none() {
         attributes.push(json!({"key": table.id(), "value": effect.id}));
     }
-    let mut entity = entity(table, &effect.id, attributes);
+    let mut entity = entity(table, &effect.id, &attributes);
     entity["__type"] = "Entity:http://schemas.microsoft.com/xrm/2011/Contracts".into();
     entity
 }
 
-fn entity(table: &Table, id: &str, attributes: Vec<Json>) -> Json {
+fn entity(table: &Table, id: &str, attributes: &[Json]) -> Json {
     json!({
         "Attributes": attributes,
         "EntityState": null,
@@ -170,7 +170,7 @@ fn images(
                     || column.name == table.id()
                     || image.attributes.contains(&column.name)
             });
-            let attributes = columns
+            let attributes: Vec<Json> = columns
                 .filter(|column| *row.get(&column.name) != Value::Null)
                 .map(|column| {
                     let points_to = row.text(&target_column(&column.name));
@@ -179,7 +179,7 @@ fn images(
                 })
                 .collect();
             let id = row.text(table.id()).unwrap_or_default();
-            json!({"key": image.alias, "value": entity(table, id, attributes)})
+            json!({"key": image.alias, "value": entity(table, id, &attributes)})
         })
         .collect()
 }

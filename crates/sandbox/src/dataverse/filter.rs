@@ -361,8 +361,8 @@ impl<'a> Filters<'a> {
             })
         };
         let property = match argument("PropertyName")? {
-            Expr::Literal(Literal::String(text)) => text.clone(),
-            Expr::Json(Json::Value(Literal::String(text))) => text.clone(),
+            Expr::Literal(Literal::String(text))
+            | Expr::Json(Json::Value(Literal::String(text))) => text.clone(),
             _ => return Err(ApiError::malformed("'PropertyName' must be a string.")),
         };
         // The functions know lookups by their logical name too.
@@ -431,9 +431,8 @@ impl<'a> Filters<'a> {
             "Last7Days" => self.days(&sql, column, -7, 1),
             "Next7Days" => self.days(&sql, column, 0, 8),
             _ => {
-                let amount = match single()? {
-                    Literal::Int(amount) => amount,
-                    _ => return Err(ApiError::malformed(format!("'{short}' takes a number."))),
+                let Literal::Int(amount) = single()? else {
+                    return Err(ApiError::malformed(format!("'{short}' takes a number.")));
                 };
                 self.relative(short, amount, &sql, column)
             }
@@ -700,6 +699,11 @@ fn bind(column: &Column, literal: &Literal) -> ApiResult<Value> {
         },
     };
     found.ok_or_else(misfit)
+}
+
+/// A text as the stored values of a column compare with it, whatever the column's type.
+pub(super) fn literal_of(column: &Column, text: &str) -> ApiResult<Value> {
+    bind(column, &Literal::String(text.to_owned()))
 }
 
 fn is_text(column: &Column) -> bool {

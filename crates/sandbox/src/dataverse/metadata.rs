@@ -55,7 +55,7 @@ fn entities(model: &Model, call: &Call, first: &Segment, rest: &[Segment]) -> Ap
                 rows.push(entity_row(model, table, row, &call.options)?);
             }
         }
-        return list(call, "EntityDefinitions", rows);
+        return Ok(list(call, "EntityDefinitions", rows));
     };
     let by_name = named(arguments, "LogicalName");
     let found = model
@@ -80,7 +80,7 @@ fn entities(model: &Model, call: &Call, first: &Segment, rest: &[Segment]) -> Ap
     let row = entity(table, code);
     let Some((segment, rest)) = rest.split_first() else {
         let row = entity_row(model, table, row, &call.options)?;
-        return single(call, "EntityDefinitions/$entity", row);
+        return Ok(single(call, "EntityDefinitions/$entity", row));
     };
     let about = format!("EntityDefinitions('{}')/{}", table.name(), segment.name);
     match segment.name.as_str() {
@@ -90,7 +90,7 @@ fn entities(model: &Model, call: &Call, first: &Segment, rest: &[Segment]) -> Ap
         "OneToManyRelationships" => list_of(call, &about, one_to_many(model, table)),
         "ManyToManyRelationships" => list_of(call, &about, Vec::new()),
         name => match row.get(name) {
-            Some(value) if rest.is_empty() => property(call, &about, value),
+            Some(value) if rest.is_empty() => Ok(property(call, &about, value)),
             _ => Err(ApiError::no_segment(name)),
         },
     }
@@ -187,7 +187,7 @@ fn attributes(
             let row = attribute_row(table, column, cast.as_deref(), &call.options)?;
             rows.extend(row);
         }
-        return list(call, &about, rows);
+        return Ok(list(call, &about, rows));
     };
     let by_name = named(&arguments, "LogicalName");
     let column = table.schema.columns.iter().find(|column| match &by_name {
@@ -213,15 +213,19 @@ fn attributes(
             let mut options = call.options.clone();
             options.filter = None;
             let row = attribute_row(table, column, cast.as_deref(), &options)?;
-            single(call, &format!("{about}/$entity"), row.unwrap_or_default())
+            Ok(single(
+                call,
+                &format!("{about}/$entity"),
+                row.unwrap_or_default(),
+            ))
         }
         [segment] if segment.name == "OptionSet" => {
             let set = option_set(table, column).ok_or_else(|| ApiError::no_segment("OptionSet"))?;
-            single(
+            Ok(single(
                 call,
                 &format!("{about}/OptionSet/$entity"),
                 selected(set, &call.options, "OptionSet")?,
-            )
+            ))
         }
         [segment] if segment.name == "GlobalOptionSet" => Ok(Reply::no_content()),
         [segment] => {
@@ -229,7 +233,7 @@ fn attributes(
             row.common.extend(row.own);
             let value = row.common.get(&segment.name);
             let value = value.ok_or_else(|| ApiError::no_segment(&segment.name))?;
-            property(call, &format!("{about}/{}", segment.name), value)
+            Ok(property(call, &format!("{about}/{}", segment.name), value))
         }
         [segment, ..] => Err(ApiError::no_segment(&segment.name)),
     }
@@ -310,7 +314,7 @@ fn relationships(
         )
     })?;
     let row = selected(row, &call.options, "RelationshipMetadataBase")?;
-    single(call, "RelationshipDefinitions/$entity", row)
+    Ok(single(call, "RelationshipDefinitions/$entity", row))
 }
 
 /// Every choice column's set, by the name `table_column`.
@@ -344,11 +348,11 @@ fn option_sets(model: &Model, call: &Call, first: &Segment) -> ApiResult<Reply> 
             "Could not find an optionset with this name.",
         )
     })?;
-    single(
+    Ok(single(
         call,
         "GlobalOptionSetDefinitions/$entity",
         selected(set, &call.options, "OptionSet")?,
-    )
+    ))
 }
 
 fn named(arguments: &[Argument], name: &str) -> Option<String> {
@@ -366,10 +370,10 @@ fn list_of(call: &Call, about: &str, rows: Vec<Map<String, Json>>) -> ApiResult<
             kept.push(selected(row, &call.options, about)?);
         }
     }
-    list(call, about, kept)
+    Ok(list(call, about, kept))
 }
 
-fn list(call: &Call, about: &str, rows: Vec<Map<String, Json>>) -> ApiResult<Reply> {
+fn list(call: &Call, about: &str, rows: Vec<Map<String, Json>>) -> Reply {
     let mut body = Map::new();
     let context = format!("{}/$metadata#{about}{}", call.root, chosen(&call.options));
     body.insert("@odata.context".into(), context.into());
@@ -379,10 +383,10 @@ fn list(call: &Call, about: &str, rows: Vec<Map<String, Json>>) -> ApiResult<Rep
     let rows = rows.into_iter().map(Json::Object);
     let limit = call.options.top.unwrap_or(usize::MAX);
     body.insert("value".into(), rows.take(limit).collect());
-    Ok(Reply::json(Json::Object(body)))
+    Reply::json(Json::Object(body))
 }
 
-fn single(call: &Call, about: &str, row: Map<String, Json>) -> ApiResult<Reply> {
+fn single(call: &Call, about: &str, row: Map<String, Json>) -> Reply {
     let mut body = Map::new();
     let (set, suffix) = about
         .split_once("/$entity")
@@ -394,14 +398,14 @@ fn single(call: &Call, about: &str, row: Map<String, Json>) -> ApiResult<Reply> 
     );
     body.insert("@odata.context".into(), context.into());
     body.extend(row);
-    Ok(Reply::json(Json::Object(body)))
+    Reply::json(Json::Object(body))
 }
 
-fn property(call: &Call, about: &str, value: &Json) -> ApiResult<Reply> {
-    Ok(Reply::json(json!({
+fn property(call: &Call, about: &str, value: &Json) -> Reply {
+    Reply::json(json!({
         "@odata.context": format!("{}/$metadata#{about}", call.root),
         "value": value,
-    })))
+    }))
 }
 
 fn chosen(options: &Options) -> String {

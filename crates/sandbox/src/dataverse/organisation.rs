@@ -66,8 +66,8 @@ pub(super) fn found(
             ],
         )?;
         for client in clients {
-            let application = Uuid::parse_str(&client.id)
-                .map_or_else(|_| named_id("application", &client.id), |id| id);
+            let application =
+                Uuid::parse_str(&client.id).unwrap_or_else(|_| named_id("application", &client.id));
             place.row(
                 "systemuser",
                 user_of(&client.id),

@@ -10,7 +10,7 @@ use super::model::{ColumnFacts, Model, Table};
 use super::session::{Call, Reply, ReplyBody, Session};
 use super::shape::{Shape, etag, pointing_at};
 use super::write::{self, Condition, object};
-use super::{csdl, delta, metadata, operations, read};
+use super::{apply, csdl, delta, fetchxml, metadata, operations, read, sql};
 use crate::faults::Plan;
 
 /// Answers a request.
@@ -85,6 +85,22 @@ fn set(
     plan: &Plan,
 ) -> ApiResult<Reply> {
     match (rest, call.method.as_str()) {
+        ([], "GET") if call.options.fetch_xml.is_some() => {
+            let text = call.options.fetch_xml.as_deref().unwrap_or_default();
+            fetchxml::read(session, call, table, text)
+        }
+        ([], "GET") if call.options.sql.is_some() => sql::read(
+            session,
+            call,
+            table,
+            call.options.sql.as_deref().unwrap_or_default(),
+        ),
+        ([], "GET") if call.options.apply.is_some() => apply::read(
+            session,
+            call,
+            table,
+            call.options.apply.as_deref().unwrap_or_default(),
+        ),
         ([], "GET") if delta::is_tracked(call) => delta::read(session, call, table, plan),
         ([], "GET") => read::many(session, call, table, None, table.set()),
         ([], "POST") => create(session, call, table),

@@ -15,6 +15,7 @@ use super::batch;
 use super::delivery::{Delivery, DeliveryError, Outbox};
 use super::errors::{ApiError, ApiResult};
 use super::execution_context::{Request as WebhookRequest, payload};
+use super::limits::{Admission, Limiter};
 use super::locate::resolve_content_id;
 use super::model::Model;
 use super::options::{Options, Preferences};
@@ -43,6 +44,7 @@ pub(super) struct Inner {
     pub(super) clients: Vec<crate::auth::Client>,
     pub(super) steps: Mutex<Arc<Steps>>,
     pub(super) outbox: Outbox,
+    pub(super) limiter: Limiter,
 }
 
 /// What came of a transaction.
@@ -80,6 +82,15 @@ impl Service for Inner {
             .extensions()
             .get::<Origin>()
             .map_or("", |origin| origin.0.as_str());
+        let began = self.clock.now();
+        let admission = match self.limiter.admit(&caller.client, began) {
+            Ok(admission) => admission,
+            Err(error) => {
+                let mut response = Self::finish(Err(error), &Preferences::default());
+                response.extensions_mut().insert(caller);
+                return response;
+            }
+        };
         let (version, path) = match request.uri().path().strip_prefix(ROOT) {
             Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
             None => ("", ""),
@@ -93,7 +104,7 @@ impl Service for Inner {
         };
         let mut response = if !matches!(version, "0" | "1" | "2") {
             let error = ApiError::no_segment(request.uri().path());
-            self.finish(Err(error), &Preferences::default())
+            Self::finish(Err(error), &Preferences::default())
         } else if path == "$batch" {
             batch::run(self, &outer, &request)
         } else {
@@ -110,9 +121,11 @@ impl Service for Inner {
             let preferences = call.preferences.clone();
             let outcome =
                 check_path(path).and_then(|()| self.run(&outer, call, path, request.uri().query()));
-            self.finish(outcome, &preferences)
+            Self::finish(outcome, &preferences)
         };
         response.extensions_mut().insert(caller);
+        show_remaining(&admission, &mut response);
+        admission.finish(self.clock.now().duration_since(began));
         response
     }
 
@@ -128,6 +141,24 @@ impl Service for Inner {
             ),
         };
         json!({"error": {"code": code, "message": message}}).to_string()
+    }
+
+    fn control(&self, method: &Method, topic: &str, body: &[u8]) -> Option<Response<Bytes>> {
+        if topic != "limits" {
+            return None;
+        }
+        let outcome = match method.as_str() {
+            "PUT" => serde_json::from_slice(body)
+                .map(|limits| self.limiter.set(Some(limits)))
+                .map(|()| Reply::no_content())
+                .map_err(|error| ApiError::malformed(format!("the body does not fit: {error}"))),
+            "DELETE" => {
+                self.limiter.set(None);
+                Ok(Reply::no_content())
+            }
+            _ => return None,
+        };
+        Some(Self::finish(outcome, &Preferences::default()))
     }
 
     fn reset(&self) {
@@ -405,11 +436,7 @@ impl Inner {
     }
 
     /// The HTTP response of an outcome.
-    pub(super) fn finish(
-        &self,
-        outcome: ApiResult<Reply>,
-        preferences: &Preferences,
-    ) -> Response<Bytes> {
+    pub(super) fn finish(outcome: ApiResult<Reply>, preferences: &Preferences) -> Response<Bytes> {
         let annotated = preferences.annotations.is_some();
         let reply = outcome.unwrap_or_else(|error| error_reply(&error, annotated));
         let (content_type, body) = body_bytes(reply.body);
@@ -484,6 +511,22 @@ fn check_path(path: &str) -> ApiResult<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Tells what is left of the user's limits, where there are any.
+fn show_remaining(admission: &Admission, response: &mut Response<Bytes>) {
+    let Some((requests, seconds)) = admission.remaining else {
+        return;
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        "x-ms-ratelimit-burst-remaining-xrm-requests",
+        HeaderValue::from(requests),
+    );
+    headers.insert(
+        "x-ms-ratelimit-time-remaining-xrm-requests",
+        HeaderValue::from(seconds),
+    );
 }
 
 fn unauthorized(request: &Request<Bytes>, error: Unauthorized) -> Response<Bytes> {

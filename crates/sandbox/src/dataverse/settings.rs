@@ -18,7 +18,8 @@ pub struct Settings {
 }
 
 /// Service protection limits, per user over a sliding window (protocol reference A14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The window in seconds.
     pub window_seconds: u64,

@@ -47,7 +47,7 @@ impl<'m> Shape<'m> {
     /// The shape that `$select` and `$expand` ask for.
     pub(super) fn new(model: &'m Model, table: &'m Table, options: &Options) -> ApiResult<Self> {
         let mut columns: Vec<&Column> = Vec::new();
-        let mut context = Vec::new();
+        let mut listed = Vec::new();
         match &options.select {
             Some(names) if !names.iter().any(|name| name == "*") => {
                 for name in names {
@@ -65,7 +65,7 @@ impl<'m> Shape<'m> {
                     if !columns.iter().any(|known| known.name == column.name) {
                         columns.push(column);
                     }
-                    context.push(name.clone());
+                    listed.push(name.clone());
                 }
                 let with_money = columns
                     .iter()
@@ -88,7 +88,7 @@ impl<'m> Shape<'m> {
         for item in &options.expand {
             let expand = ExpandShape::new(model, table, item)?;
             let inside = expand.shape.as_ref().map(|shape| shape.context.join(","));
-            context.push(format!(
+            listed.push(format!(
                 "{}({})",
                 item.navigation,
                 inside.unwrap_or_default()
@@ -98,7 +98,7 @@ impl<'m> Shape<'m> {
         Ok(Self {
             columns,
             expands,
-            context,
+            context: listed,
         })
     }
 
@@ -354,9 +354,10 @@ fn many(
         select.filter(condition).limit(limit)
     })?;
     rows.iter()
-        .map(|row| match &expand.shape {
-            Some(shape) => render(session, call, members, shape, row).map(Json::Object),
-            None => {
+        .map(|row| {
+            if let Some(shape) = &expand.shape {
+                render(session, call, members, shape, row).map(Json::Object)
+            } else {
                 let id = row.text(members.id()).unwrap_or_default();
                 Ok(json!({"@odata.id": format!("{}/{}({id})", call.root, members.set())}))
             }

@@ -5,6 +5,7 @@ mod changes;
 mod hooks;
 mod metadata;
 mod queries;
+mod selections;
 mod values;
 mod writes;
 
@@ -298,4 +299,69 @@ async fn rows_survive_a_restart_in_a_file() {
             .json()["name"],
         "A"
     );
+}
+
+#[tokio::test]
+async fn service_protection_is_switched_on_and_off() {
+    let stage = Stage::new().await;
+    stage
+        .control("PUT", "limits", json!({"requests": 1}))
+        .await
+        .expect(204);
+    let first = stage.get("WhoAmI").await.expect(200);
+    assert_eq!(
+        first.header("x-ms-ratelimit-burst-remaining-xrm-requests"),
+        Some("0")
+    );
+    let second = stage.get("WhoAmI").await;
+    second.expect_error(429, "0x80072322", "exceeded the limit of 1");
+    let wait: u64 = second.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=300).contains(&wait));
+    stage
+        .control("DELETE", "limits", json!({}))
+        .await
+        .expect(204);
+    stage.get("WhoAmI").await.expect(200);
+    assert_eq!(
+        stage
+            .control("PUT", "limits", json!({"request": 1}))
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn an_injected_429_speaks_as_the_service() {
+    let stage = Stage::new().await;
+    let rule = json!({"fault": "too-many-requests", "retry_after": 2, "count": 1});
+    stage.control("POST", "faults", rule).await.expect(204);
+    let answer = stage.get("accounts").await;
+    answer.expect_error(429, "0x80072322", "Number of requests exceeded");
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    stage.get("accounts").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_the_row() {
+    let stage = Stage::new().await;
+    let send = || {
+        let request = stage
+            .http
+            .post(stage.url("accounts"))
+            .bearer_auth(&stage.token);
+        request.body(json!({"name": "A"}).to_string()).send()
+    };
+    for (fault, rows) in [("drop-before-commit", 0), ("drop-after-commit", 1)] {
+        stage
+            .control("POST", "faults", json!({"fault": fault, "count": 1}))
+            .await
+            .expect(204);
+        assert!(send().await.is_err(), "{fault}");
+        assert_eq!(
+            stage.column("accounts", "name").await.len(),
+            rows,
+            "{fault}"
+        );
+    }
 }

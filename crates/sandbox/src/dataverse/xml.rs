@@ -1,4 +1,4 @@
-//! A small reader of XML elements, for FetchXML.
+//! A small reader of XML elements, for `FetchXML` and the settings of webhooks.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;

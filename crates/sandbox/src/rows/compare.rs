@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use rusqlite::Connection;
-use rusqlite::functions::FunctionFlags;
+use rusqlite::functions::{Aggregate, Context, FunctionFlags};
+use rusqlite::types::ValueRef;
 use rust_decimal::Decimal;
 
-/// Makes `FOLDED`, `DECIMAL`, `fold(text)` and `tsql_like(text, pattern)` known to a connection.
+/// Makes `FOLDED`, `DECIMAL`, `fold(text)`, `tsql_like(text, pattern)`, `decimal_sum(value)`
+/// and `decimal_avg(value)` known to a connection.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_collation("FOLDED", compare_folded)?;
     connection.create_collation("DECIMAL", compare_decimals)?;
@@ -15,6 +17,8 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("fold", 1, flags, |arguments| {
         Ok(arguments.get::<Option<String>>(0)?.map(|text| fold(&text)))
     })?;
+    connection.create_aggregate_function("decimal_sum", 1, flags, DecimalTotal { mean: false })?;
+    connection.create_aggregate_function("decimal_avg", 1, flags, DecimalTotal { mean: true })?;
     connection.create_scalar_function("tsql_like", 2, flags, |arguments| {
         let text = arguments.get::<Option<String>>(0)?;
         let pattern = arguments.get::<Option<String>>(1)?;
@@ -165,5 +169,50 @@ fn bracket(pattern: &[char], start: usize) -> Option<(Set, usize)> {
             ranges.push((from, from));
             at += 1;
         }
+    }
+}
+
+/// The exact sum or mean of decimal texts and whole numbers, as text; null of none.
+struct DecimalTotal {
+    mean: bool,
+}
+
+impl Aggregate<(Decimal, u64), Option<String>> for DecimalTotal {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(Decimal, u64)> {
+        Ok((Decimal::ZERO, 0))
+    }
+
+    fn step(
+        &self,
+        context: &mut Context<'_>,
+        (sum, count): &mut (Decimal, u64),
+    ) -> rusqlite::Result<()> {
+        let value = match context.get_raw(0) {
+            ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(decimal),
+            ValueRef::Integer(number) => Some(Decimal::from(number)),
+            ValueRef::Real(number) => Decimal::try_from(number).ok(),
+            _ => None,
+        };
+        if let Some(value) = value {
+            *sum = sum.saturating_add(value);
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        total: Option<(Decimal, u64)>,
+    ) -> rusqlite::Result<Option<String>> {
+        let Some((sum, count @ 1..)) = total else {
+            return Ok(None);
+        };
+        let total = if self.mean {
+            (sum / Decimal::from(count)).round_dp(10)
+        } else {
+            sum
+        };
+        Ok(Some(total.normalize().to_string()))
     }
 }

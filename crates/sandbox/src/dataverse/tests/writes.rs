@@ -1,6 +1,7 @@
 //! Creates, updates, upserts, deletes, links (A3 to A7).
 
 use super::*;
+use crate::counters::WriteKind::{Create, Update};
 
 const RETURN: (&str, &str) = ("prefer", "return=representation");
 
@@ -503,7 +504,6 @@ async fn writes_are_counted_by_table_kind_and_client_once_committed() {
         .iter()
         .map(|one| (&*one.table, one.kind, &*one.client, one.count))
         .collect();
-    use crate::counters::WriteKind::{Create, Update};
     assert_eq!(
         seen,
         [("account", Create, "app", 1), ("account", Update, "app", 1)]
