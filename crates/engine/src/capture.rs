@@ -102,7 +102,7 @@ impl Core {
                 .await?;
                 continue;
             };
-            let _reading = self.reading(side, &used.table).await;
+            let reading = self.reading(side, &used.table).await;
             if !records.is_empty() {
                 records.sort();
                 records.dedup();
@@ -124,8 +124,22 @@ impl Core {
                 })
                 .await?;
             }
-            if look {
-                while self.capture_changes(side, used, ids.clone()).await? == Some(true) {}
+            if !look {
+                continue;
+            }
+            let mut more = Some(true);
+            while more == Some(true) {
+                more = self.capture_changes(side, used, ids.clone()).await?;
+            }
+            drop(reading);
+            if more.is_none() {
+                // The cursor is lost: a whole read looks after everything the notices can mean.
+                self.snapshot(side, used).await?;
+                self.journal(Capture {
+                    notices: ids,
+                    ..Capture::default()
+                })
+                .await?;
             }
         }
         Ok(count)

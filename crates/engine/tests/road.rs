@@ -249,6 +249,65 @@ async fn deletions_travel_both_ways_and_do_not_come_back() {
 }
 
 #[tokio::test]
+async fn a_record_that_survives_its_counterpart_brings_nothing_back() {
+    let pair = Pair::new();
+    let customer = pair.customer("usmf", "US-001", Row::new());
+    let engine = pair.engine_with(|map| map.replace("deletes: propagate", "deletes: ignore"));
+    engine.sync().await.unwrap();
+    pair.left.delete("CustomersV3", &customer);
+    engine.quiesce().await.unwrap();
+    let (account, _) = pair.account("US-001").expect("the map ignores deletions");
+
+    pair.right.edit(
+        "accounts",
+        &account,
+        Row::new().with("name", "Edited later"),
+    );
+    engine.quiesce().await.unwrap();
+    assert!(
+        pair.left.rows("CustomersV3").is_empty(),
+        "nothing is revived"
+    );
+
+    pair.customer(
+        "usmf",
+        "US-001",
+        Row::new().with("OrganizationName", "Born again"),
+    );
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.right.rows("accounts").len(), 1, "the two meet by key");
+    assert_eq!(
+        pair.account("US-001").unwrap().1.value("name").as_str(),
+        Some("Born again")
+    );
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_notice_finds_its_way_when_the_cursor_is_lost() {
+    let (pair, engine) = synced().await;
+    let (account, _) = pair.account("US-001").unwrap();
+    pair.right.edit(
+        "accounts",
+        &account,
+        Row::new().with("name", "Told by a hook"),
+    );
+    pair.right.expire_cursors();
+    assert_eq!(engine.notice(Side::Right, b"accounts").await.unwrap(), 1);
+    engine.quiesce().await.unwrap();
+    let customer = pair
+        .left
+        .find_by("CustomersV3", "CustomerAccount", "US-001")
+        .unwrap()
+        .1;
+    assert_eq!(
+        customer.value("OrganizationName").as_str(),
+        Some("Told by a hook")
+    );
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
 async fn a_company_outside_the_scope_stays_out() {
     let (pair, engine) = synced().await;
     pair.customer("dat", "DAT-001", Row::new());

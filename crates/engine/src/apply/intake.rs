@@ -127,13 +127,17 @@ impl Core {
                 settlements.push(ended(&arrival.change, Outcome::Echoed));
                 continue;
             }
-            // A record that exists although its pair was deleted is a new one.
             if upsert
-                && arrival
-                    .pair
-                    .as_ref()
-                    .is_some_and(|pair| pair.body.state == PairState::Deleted)
+                && let Some(pair) = &arrival.pair
+                && pair.body.state == PairState::Deleted
             {
+                let side = arrival.change.change.side;
+                if pair.body.halves[side.other()].record.is_none() {
+                    let why = "its counterpart was deleted and the map lets it stay".to_owned();
+                    settlements.push(ended(&arrival.change, Outcome::Filtered(why)));
+                    continue;
+                }
+                // Both were deleted: a record that exists is a new one.
                 arrival.pair = None;
             }
             fresh.push(arrival);

@@ -10,6 +10,7 @@ use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::resolve::{freed_token, key_token, record_token};
 use duet_map::CompiledMap;
+use duet_map::file::Deletes;
 use duet_map::lookup::ResolvedLookups;
 use duet_map::merge::Merged;
 use duet_map::record::{Key, Record};
@@ -50,6 +51,10 @@ impl Core {
             for side in Side::BOTH {
                 body.halves[side].version = None;
                 body.halves[side].written = body.halves[side].written.max(now);
+            }
+            if map.deletes() != Deletes::Propagate {
+                // Only the survivor stays in the tombstone: its later edits bring nothing back.
+                body.halves[errand.from].record = None;
             }
             update(pair, body)
         });
