@@ -1,7 +1,7 @@
 //! Query options: `$select=name&$expand=contacts($top=2;$select=fullname)&tag=x`.
 
 use super::encoding::{decode_query, encode_query, raw_offset};
-use super::split;
+use super::{Apply, Computed, Search, split};
 use crate::ParseError;
 use crate::expr::{self, Expr};
 use crate::scan::Scanner;
@@ -35,12 +35,16 @@ pub struct QueryOptions {
     pub count: Option<bool>,
     /// `$levels`, only inside `$expand`; `None` for `max` is written as [`u64::MAX`].
     pub levels: Option<u64>,
-    /// `$search`, as written.
-    pub search: Option<String>,
-    /// `$apply`, as written.
-    pub apply: Option<String>,
-    /// `$compute`, as written.
-    pub compute: Option<String>,
+    /// `$search`.
+    pub search: Option<Search>,
+    /// `$apply`.
+    pub apply: Option<Apply>,
+    /// `$compute`.
+    pub compute: Option<Vec<Computed>>,
+    /// `$index`, the place for a row in an ordered collection; negative counts from the end.
+    pub index: Option<i64>,
+    /// `$schemaversion`.
+    pub schemaversion: Option<String>,
     /// `$skiptoken`, opaque.
     pub skiptoken: Option<String>,
     /// `$deltatoken`, opaque.
@@ -196,9 +200,16 @@ impl QueryOptions {
                 once(&mut self.levels, levels)?;
             }
             "count" => once(&mut self.count, boolean(value)?)?,
-            "search" => once(&mut self.search, value.to_owned())?,
-            "apply" => once(&mut self.apply, value.to_owned())?,
-            "compute" => once(&mut self.compute, value.to_owned())?,
+            "search" => once(&mut self.search, Search::parse(value)?)?,
+            "apply" => once(&mut self.apply, Apply::parse(value)?)?,
+            "compute" => once(&mut self.compute, Computed::parse_list(value)?)?,
+            "index" => {
+                let index = value
+                    .parse()
+                    .map_err(|_| ParseError::new(0, "expected a number"))?;
+                once(&mut self.index, index)?;
+            }
+            "schemaversion" => once(&mut self.schemaversion, value.to_owned())?,
             "skiptoken" => once(&mut self.skiptoken, value.to_owned())?,
             "deltatoken" => once(&mut self.deltatoken, value.to_owned())?,
             "format" => once(&mut self.format, value.to_owned())?,
@@ -273,9 +284,16 @@ impl QueryOptions {
             ("$skip", self.skip.map(|skip| skip.to_string())),
             ("$count", self.count.map(|count| count.to_string())),
             ("$levels", self.levels.map(levels_text)),
-            ("$search", self.search.clone()),
-            ("$apply", self.apply.clone()),
-            ("$compute", self.compute.clone()),
+            ("$search", self.search.as_ref().map(ToString::to_string)),
+            ("$apply", self.apply.as_ref().map(ToString::to_string)),
+            (
+                "$compute",
+                self.compute
+                    .as_ref()
+                    .map(|c| joined(c.iter().map(Computed::to_string))),
+            ),
+            ("$index", self.index.map(|index| index.to_string())),
+            ("$schemaversion", self.schemaversion.clone()),
             ("$skiptoken", self.skiptoken.clone()),
             ("$deltatoken", self.deltatoken.clone()),
             ("$format", self.format.clone()),
@@ -484,6 +502,13 @@ fn expand(text: &str, names: OptionNames, depth: usize) -> Result<Vec<ExpandItem
 
 fn orderby(text: &str) -> Result<Vec<OrderBy>, ParseError> {
     let mut parser = expr::Parser::new(Scanner::new(text));
+    let keys = orderby_list(&mut parser)?;
+    parser.scanner.expect_end()?;
+    Ok(keys)
+}
+
+/// Sort keys between commas, up to whatever follows them.
+pub(super) fn orderby_list(parser: &mut expr::Parser<'_>) -> Result<Vec<OrderBy>, ParseError> {
     let mut keys = Vec::new();
     loop {
         let expr = parser.expression()?;
@@ -495,7 +520,6 @@ fn orderby(text: &str) -> Result<Vec<OrderBy>, ParseError> {
         scanner.skip_blanks();
         keys.push(OrderBy { expr, descending });
         if !scanner.eat(',') {
-            scanner.expect_end()?;
             return Ok(keys);
         }
     }

@@ -109,6 +109,7 @@ fn options_print_in_their_order() {
         "$top=5&$skip=10&$count=true",
         "$search=mountain%20AND%20bike",
         "$apply=groupby((a),aggregate(b%20with%20sum%20as%20c))",
+        "$compute=price%20mul%202%20as%20double,a%20as%20b&$index=-1&$schemaversion=2.0",
         "$skiptoken=%3Ccookie%20pagenumber=%222%22%20/%3E",
         "$deltatoken=919042%2108%2F22%2F2017",
         "@p1='x'&@p2=%5B1,2%5D",
