@@ -16,7 +16,7 @@ mod tests;
 use document::{Document, Entry, Table};
 use duet_engine::Settings;
 use duet_map::diagnostic::{Code, Diagnostic};
-use duet_map::side::{PerSide, Side};
+use duet_map::side::PerSide;
 use secret::SecretRef;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -176,10 +176,10 @@ impl Config {
             .unwrap_or_else(|| "dev".to_owned());
         let left = root
             .require("left")
-            .and_then(|entry| connection(&entry, Side::Left, folder));
+            .and_then(|entry| connection(&entry, folder));
         let right = root
             .require("right")
-            .and_then(|entry| connection(&entry, Side::Right, folder));
+            .and_then(|entry| connection(&entry, folder));
         let companies = root
             .optional("companies")
             .map(|entry| entry.texts())
@@ -216,7 +216,7 @@ impl Config {
     }
 }
 
-fn connection(entry: &Entry<'_>, side: Side, folder: &Path) -> Option<Connection> {
+fn connection(entry: &Entry<'_>, folder: &Path) -> Option<Connection> {
     let mut table = entry.table()?;
     let system = table
         .require("system")
@@ -246,7 +246,7 @@ fn connection(entry: &Entry<'_>, side: Side, folder: &Path) -> Option<Connection
     let system = system?;
     Some(Connection {
         system,
-        name: name.unwrap_or_else(|| format!("{} ({side})", system.title())),
+        name: name.unwrap_or_else(|| system.title().to_owned()),
         url: url?,
         tenant: tenant?,
         token_url,

@@ -44,10 +44,7 @@ async fn fetch_side(
                     Ok(schema) => Ok(Some(schema)),
                     Err(error) if error.class == Class::FixMap => Ok(None),
                     Err(error) => Err(Failure::system(
-                        &format!(
-                            "the {side} side ({}) does not tell its schema",
-                            system.name()
-                        ),
+                        &format!("the schema of the {side} side cannot be read"),
                         &error,
                     )),
                 }

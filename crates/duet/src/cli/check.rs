@@ -54,9 +54,15 @@ pub async fn run(args: &CheckArgs, global: &Global, terminal: Terminal) -> Resul
         terminal.findings(&checked.findings);
     }
     terminal.data(&checked, |checked| {
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
         format!(
-            "{} maps, {} errors, {} warnings",
-            checked.maps, checked.errors, checked.warnings
+            "{}, {}, {}",
+            counted(checked.maps, "map"),
+            counted(checked.errors, "error"),
+            counted(checked.warnings, "warning")
         )
     });
     let bad = checked.errors > 0 || (args.strict && checked.warnings > 0);

@@ -114,7 +114,7 @@ fn text(parked: &[Parked]) -> String {
                 change.side.to_string(),
                 change.key.to_string(),
                 change.code.clone(),
-                change.message.clone(),
+                without_code(&change.message, &change.code),
             ]
         })
         .collect();
@@ -125,4 +125,13 @@ fn text(parked: &[Parked]) -> String {
     );
     text.push_str("\n\nOnce mended: duet retry --number NUMBER, or duet retry for all.");
     text
+}
+
+/// The message without the code that stands in the column before it.
+fn without_code(message: &str, code: &str) -> String {
+    message
+        .strip_prefix(code)
+        .unwrap_or(message)
+        .trim_start_matches([':', ' '])
+        .to_owned()
 }
