@@ -141,11 +141,11 @@ async fn run(folder: &Path, arguments: &[&str]) -> String {
             .join("\n")
     };
     let mut told = [text(&output.stderr), text(&output.stdout)];
-    told.iter_mut().for_each(|stream| {
+    for stream in &mut told {
         if !stream.is_empty() {
             stream.push('\n');
         }
-    });
+    }
     format!(
         "{}exit code {}",
         told.concat(),

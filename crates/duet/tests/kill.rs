@@ -191,7 +191,7 @@ impl Stage {
         }
     }
 
-    async fn assert_accounts_balance(&self) {
+    fn assert_accounts_balance(&self) {
         let output = duet(&self.folder, &["audit", "--json"]).output().unwrap();
         let audit: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(output.status.success(), "duet audit balances: {audit:#}");
@@ -337,7 +337,7 @@ async fn nothing_is_lost_by_kill_nine() {
         String::from_utf8_lossy(&synced.stderr)
     );
     stage.assert_agreement().await;
-    stage.assert_accounts_balance().await;
+    stage.assert_accounts_balance();
 
     let customers: Vec<(String, String)> = stage
         .accounts()
@@ -370,17 +370,17 @@ async fn nothing_is_lost_by_kill_nine() {
     );
     stage.quiesce().await;
     stage.assert_agreement().await;
-    stage.assert_accounts_balance().await;
+    stage.assert_accounts_balance();
 
     // Both sides agree; they must agree on what users saved last.
     let left = stage.customers().await;
     for (account, limit) in &saved.limits {
-        let seen = plain(&left[&key("usmf", account)]["CreditLimit"]);
-        assert_eq!(seen, limit.to_string(), "the credit limit of {account}");
+        let shown = plain(&left[&key("usmf", account)]["CreditLimit"]);
+        assert_eq!(shown, limit.to_string(), "the credit limit of {account}");
     }
     for (account, memo) in &saved.memos {
-        let seen = plain(&left[&key("usmf", account)]["SalesMemo"]);
-        assert_eq!(&seen, memo, "the note on {account}");
+        let shown = plain(&left[&key("usmf", account)]["SalesMemo"]);
+        assert_eq!(&shown, memo, "the note on {account}");
     }
     for account in &saved.created {
         assert!(left.contains_key(&key("usmf", account)), "{account} stays");
