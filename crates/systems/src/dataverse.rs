@@ -53,18 +53,18 @@ impl Dataverse {
     }
 
     /// The error that a refused read stands for.
-    fn refused_read(&self, table: Option<&str>, answer: &Answer) -> SystemError {
+    fn refused_read(&self, answer: &Answer) -> SystemError {
         let now = self.connection.timing().now();
-        refusal::of_read(self.connection.name(), table, answer, now)
+        refusal::of_read(self.connection.name(), answer, now)
     }
 
     /// Sends a read and takes only success for an answer.
-    async fn get(&self, call: &Call, table: Option<&str>) -> Result<Answer, SystemError> {
+    async fn get(&self, call: &Call) -> Result<Answer, SystemError> {
         let answer = self.connection.send(call).await?;
         if answer.status.is_success() {
             Ok(answer)
         } else {
-            Err(self.refused_read(table, &answer))
+            Err(self.refused_read(&answer))
         }
     }
 }
@@ -91,7 +91,7 @@ impl System for Dataverse {
         self.connection.sign_in().await?;
         self.catalogue.forget();
         let url = self.connection.url("WhoAmI()")?;
-        self.get(&Call::get("asking who we are", url), None)
+        self.get(&Call::get("asking who we are", url))
             .await
             .map(drop)
     }

@@ -60,18 +60,19 @@ impl FinOps {
         }
     }
 
+    /// The error that a refused read stands for.
+    fn refused_read(&self, answer: &Answer) -> SystemError {
+        let now = self.connection.timing().now();
+        refusal::of_read(self.connection.name(), answer, now)
+    }
+
     /// Sends a read and takes only success for an answer.
-    async fn get(&self, call: &Call, table: Option<&str>) -> Result<Answer, SystemError> {
+    async fn get(&self, call: &Call) -> Result<Answer, SystemError> {
         let answer = self.connection.send(call).await?;
         if answer.status.is_success() {
             Ok(answer)
         } else {
-            Err(refusal::of_read(
-                self.connection.name(),
-                table,
-                &answer,
-                self.connection.timing().now(),
-            ))
+            Err(self.refused_read(&answer))
         }
     }
 
@@ -103,7 +104,7 @@ impl System for FinOps {
         self.connection.sign_in().await?;
         self.catalogue.forget();
         let url = self.connection.url("")?;
-        self.get(&Call::get("reading the list of entities", url), None)
+        self.get(&Call::get("reading the list of entities", url))
             .await
             .map(drop)
     }

@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::error::{Class, SystemError};
-use duet_map::schema::Column;
+use duet_map::schema::{Column, ColumnType};
 use duet_map::value::Value;
 
 /// The value is of a kind that the column does not take.
@@ -11,10 +11,34 @@ pub(crate) fn wrong_kind(table: &str, column: &Column, value: &Value) -> SystemE
         Class::FixData,
         codes::WRONG_KIND,
         format!(
-            "column `{}` of `{table}` holds {}, not {}; give the field a transform in the map",
+            "column `{}` of `{table}` takes values of type {}, not {}; give the field a transform \
+             in the map",
             column.name,
             column.ty.kind(),
             value.kind()
+        ),
+    )
+}
+
+/// The reference points at a table that the lookup does not take.
+pub(crate) fn wrong_target(table: &str, column: &Column, target: &str) -> SystemError {
+    let takes = match &column.ty {
+        ColumnType::Lookup { targets } => {
+            let names: Vec<String> = targets
+                .iter()
+                .map(|target| format!("`{}`", target.table))
+                .collect();
+            names.join(" or ")
+        }
+        _ => "no table".to_owned(),
+    };
+    SystemError::new(
+        Class::FixMap,
+        codes::WRONG_KIND,
+        format!(
+            "column `{}` of `{table}` refers to {takes}, not to `{target}`; correct the lookup in \
+             the map",
+            column.name
         ),
     )
 }

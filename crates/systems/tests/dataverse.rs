@@ -476,13 +476,13 @@ async fn one_refused_write_leaves_the_others_alone() {
     stored
     gone, 0x80040217, DUET3030: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620063)` in `sales`: it is not there any more
     fix data, 0x80044331, DUET3040: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the text in column `accountnumber` is longer than 20 characters; shorten it, or let the map truncate it
-    fix data, 0x8004431A, DUET3042: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the value in a column is none of its options; add it to the map's value map or to the option set
-    fix data, 0x8004432F, DUET3041: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the number in a column is outside its range; correct the number
-    fix data, 0x80044330, DUET3041: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the number in a column is outside its range; correct the number
-    fix data, -, DUET3022: column `name` of `accounts` holds text, not boolean; give the field a transform in the map
+    fix data, 0x8004431A, DUET3042: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the value in column `customertypecode` is none of its options; add it to the map's value map or to the option set
+    fix data, 0x8004432F, DUET3041: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the number in column `numberofemployees` is outside its range; correct the number
+    fix data, 0x80044330, DUET3041: updating `accounts(4026be43-6b69-e111-8f65-78e7d1620001)` in `sales`: the number in column `creditlimit` is outside its range; correct the number
+    fix data, -, DUET3022: column `name` of `accounts` takes values of type text, not boolean; give the field a transform in the map
     fix map, -, DUET3021: `accounts` has no column `nosuchcolumn` that can be read; correct the map or create the column
     fix data, 0x80040217, DUET3045: creating `accounts(4026be43-6b69-e111-8f65-78e7d1620004)` in `sales`: it refers to a record of `msdyn_customergroup` that is not there; create that record first
-    fix data, -, DUET3022: column `msdyn_customergroupid` of `accounts` holds lookup, not reference; give the field a transform in the map
+    fix map, -, DUET3022: column `msdyn_customergroupid` of `accounts` refers to `msdyn_customergroups`, not to `contacts`; correct the lookup in the map
     bug, -, DUET3035: a record identifier for `accounts` is not a GUID; please report this
     stored
     ");
@@ -924,6 +924,9 @@ async fn a_revoked_token_is_renewed_without_a_word() {
         .error_for_status()
         .unwrap();
     stored(house.write_account(create(1, account("A"))).await);
+    // By our clock the next one is about to expire, so it is renewed before anyone asks.
+    house.clock.advance(Duration::from_mins(58));
+    stored(house.write_account(create(2, account("B"))).await);
 }
 
 #[tokio::test]

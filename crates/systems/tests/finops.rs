@@ -415,7 +415,7 @@ async fn one_refused_write_leaves_the_others_alone() {
     fix data, DUET3044: creating a record of `CustomerGroups` in `finance`: the entity's validation refuses it; see the system's words
     gone, DUET3030: updating `CustomerGroups(dataAreaId='usmf',CustomerGroupId='absent')` in `finance`: it is not there any more, or its company is closed to the application
     fix data, DUET3040: updating `CustomerGroups(dataAreaId='usmf',CustomerGroupId='taken')` in `finance`: the text in field `Description` is too long; shorten it, or let the map truncate it
-    fix data, DUET3022: column `Description` of `CustomerGroups` holds text, not boolean; give the field a transform in the map
+    fix data, DUET3022: column `Description` of `CustomerGroups` takes values of type text, not boolean; give the field a transform in the map
     fix data, DUET3045: creating a record of `CustomerGroups` in `finance`: what field `PaymentTermId` refers to is not there; create that record first, or correct the value
     fix data, DUET3042: creating a record of `CustomerGroups` in `finance`: the value in field `IsSalesTaxIncludedInPrice` is no member of its enumeration; correct the map's value map
     fix data, DUET3043: creating a record of `CustomerGroups` in `finance`: field `CustomerGroupId` is mandatory and empty; fill it in, or give it a default in the map
@@ -540,7 +540,6 @@ async fn a_whole_read_pages_over_companies_and_ends_with_a_cursor() {
 #[tokio::test]
 async fn an_enumeration_in_the_key_is_paged_through_as_well() {
     let house = house_with(Settings::default(), |config| config.page_size = 2).await;
-    let names = columns(&["Affix", "Type"]);
     let schema = house.finops.schema("NameAffixes").await.unwrap();
     assert!(
         schema.primary_key.iter().any(|name| name == "Type"),
@@ -570,14 +569,17 @@ async fn an_enumeration_in_the_key_is_paged_through_as_well() {
             );
             let fetched = house
                 .finops
-                .fetch("NameAffixes", &schema.primary_key, &[created.id.clone()])
+                .fetch(
+                    "NameAffixes",
+                    &schema.primary_key,
+                    std::slice::from_ref(&created.id),
+                )
                 .await
                 .unwrap();
             assert_eq!(fetched, [Some(created)]);
             expected += 1;
         }
     }
-    let _ = names;
     let (records, _) = snapshot(&house.finops, "NameAffixes", &schema.primary_key, &[]).await;
     let ids: BTreeSet<&RecordId> = records.iter().map(|record| &record.id).collect();
     assert_eq!(ids.len(), expected);
@@ -651,7 +653,7 @@ async fn a_cursor_of_another_kind_asks_for_a_whole_read() {
 #[tokio::test]
 async fn an_entity_without_a_time_of_modification_has_no_changes() {
     let house = house_with(Settings::default(), |config| {
-        config.default_modified_columns.clear()
+        config.default_modified_columns.clear();
     })
     .await;
     assert!(
@@ -727,7 +729,7 @@ async fn searches_compare_as_the_system_does() {
         .map(|found| match found {
             Found::None => "none".to_owned(),
             Found::One(record) => record.id.0.clone(),
-            Found::Many(ids) => format!("{} or more", ids.len()),
+            Found::Many(ids) => format!("{} of them", ids.len()),
         })
         .collect();
     assert_eq!(
@@ -735,8 +737,8 @@ async fn searches_compare_as_the_system_does() {
         [
             id("usmf", "A").0.as_str(),
             id("usmf", "A*").0.as_str(),
-            "2 or more",
-            "2 or more",
+            "2 of them",
+            "3 of them",
             "none"
         ]
     );

@@ -94,10 +94,10 @@ mod tests {
         let clock = ManualClock::new();
         let timing = clock.timing();
         let gate = Gate::new(1);
-        gate.pause(timing.now(), Duration::from_secs(300));
+        gate.pause(timing.now(), Duration::from_mins(5));
         assert_eq!(
             gate.enter(&timing, Duration::from_secs(30)).await.err(),
-            Some(Duration::from_secs(300))
+            Some(Duration::from_mins(5))
         );
         assert!(clock.slept().is_empty());
     }

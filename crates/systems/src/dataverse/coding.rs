@@ -185,7 +185,12 @@ pub(super) fn body(
             // The identifier stands in the URL.
             continue;
         }
-        let refuse = || mismatch::wrong_kind(&table.set, column, value);
+        let refuse = || match (&column.ty, value) {
+            (ColumnType::Lookup { .. }, Value::Reference(reference)) => {
+                mismatch::wrong_target(&table.set, column, &reference.table)
+            }
+            _ => mismatch::wrong_kind(&table.set, column, value),
+        };
         if let ColumnType::Lookup { targets } = &column.ty {
             bind(targets, value, intent, &mut body).ok_or_else(refuse)?;
         } else {

@@ -21,9 +21,9 @@ use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// A search reads so many rows at most: one is found, two are too many; the rest is room for rows
-/// that only a wildcard made match.
-const TOP: &str = "5";
+/// A search reads so many rows at most. Two are too many to be one; the others let the caller
+/// sort out those that it knows, and make room for rows that only a wildcard made match.
+const TOP: &str = "25";
 
 #[derive(Deserialize)]
 struct Rows {
@@ -73,7 +73,7 @@ impl Dataverse {
         for ((find, with_keys), answer) in finds.iter().zip(&selections).zip(answers) {
             let answer = answer?;
             if !answer.status.is_success() {
-                return Err(self.refused_read(Some(&table.set), &answer));
+                return Err(self.refused_read(&answer));
             }
             let rows: Rows = answer.json(system)?;
             let mut records = rows

@@ -38,6 +38,8 @@ pub(super) struct Table {
     pub(super) set: String,
     /// The primary key column, a GUID.
     pub(super) primary_id: String,
+    /// Whether the service refuses a write whose version has moved.
+    pub(super) checks_versions: bool,
 }
 
 impl Table {
@@ -73,6 +75,8 @@ struct Entry {
     primary_id_attribute: Option<String>,
     #[serde(default)]
     change_tracking_enabled: bool,
+    #[serde(default = "yes")]
+    is_optimistic_concurrency_enabled: bool,
     #[serde(default)]
     display_name: Option<Label>,
 }
@@ -145,7 +149,8 @@ impl Dataverse {
         let entries: Vec<Entry> = self
             .list(
                 "EntityDefinitions".into(),
-                "LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled,DisplayName",
+                "LogicalName,EntitySetName,PrimaryIdAttribute,ChangeTrackingEnabled,\
+                 IsOptimisticConcurrencyEnabled,DisplayName",
                 None,
             )
             .await?;
@@ -178,7 +183,7 @@ impl Dataverse {
             .option_if("$expand", expand)
             .into_text();
         let call = Call::get("reading metadata", self.connection.url(&link)?);
-        let answer = self.get(&call, None).await?;
+        let answer = self.get(&call).await?;
         let list: List<T> = answer.json(self.connection.name())?;
         Ok(list.value)
     }
@@ -275,6 +280,7 @@ impl Dataverse {
             schema,
             set,
             primary_id,
+            checks_versions: entry.is_optimistic_concurrency_enabled,
         })
     }
 

@@ -118,14 +118,11 @@ impl Dataverse {
         if let Some(annotations) = selection.annotations() {
             call = call.header("prefer", &annotations);
         }
-        let answer = self
-            .get(&call, Some(&table.set))
-            .await
-            .inspect_err(|error| {
-                if error.class == crate::error::Class::FixMap {
-                    self.forget_table(&table.set);
-                }
-            })?;
+        let answer = self.get(&call).await.inspect_err(|error| {
+            if error.class == crate::error::Class::FixMap {
+                self.forget_table(&table.set);
+            }
+        })?;
         answer.json(self.connection.name())
     }
 
@@ -284,7 +281,7 @@ impl Dataverse {
             } else if answer.status == StatusCode::NOT_FOUND && refusal::is_absence(&answer) {
                 None
             } else {
-                return Err(self.refused_read(Some(&table.set), &answer));
+                return Err(self.refused_read(&answer));
             });
         }
         Ok(records)

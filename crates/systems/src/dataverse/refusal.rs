@@ -93,6 +93,8 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
     let column = words
         .quoted_before("attribute")
         .or_else(|| words.quoted_after("attribute"))
+        .or_else(|| words.quoted_after("value of"))
+        .or_else(|| words.quoted_after("field"))
         .map_or_else(|| "a column".to_owned(), |name| format!("column `{name}`"));
     Some(match words.code.as_str() {
         "0x80044331" => (
@@ -110,6 +112,12 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
             Class::FixData,
             codes::OUT_OF_RANGE,
             format!("the number in {column} is outside its range; correct the number"),
+        ),
+        "0x80040239" => (
+            Class::FixData,
+            codes::OUT_OF_RANGE,
+            "a date lies before the year 1753, which the system cannot store; correct the date"
+                .into(),
         ),
         "0x8004431A" => (
             Class::FixData,
@@ -281,17 +289,11 @@ pub(super) fn is_absence(answer: &Answer) -> bool {
 }
 
 /// A refused read.
-pub(super) fn of_read(
-    system: &str,
-    table: Option<&str>,
-    answer: &Answer,
-    now: Timestamp,
-) -> SystemError {
+pub(super) fn of_read(system: &str, answer: &Answer, now: Timestamp) -> SystemError {
     if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
     let words = Words::of(answer);
-    let what = table.map_or_else(|| format!("`{system}`"), |table| format!("`{table}`"));
     let (class, code, message) = match verdict(&words) {
         // A read names nothing that data could be wrong in.
         Some((Class::FixData, _, _)) | None => {
@@ -305,7 +307,7 @@ pub(super) fn of_read(
         }
         Some(verdict) => verdict,
     };
-    let message = format!("{} failed for {what}: {message}", answer.what);
+    let message = format!("{} in `{system}`: {message}", answer.what);
     error(class, code, message, words)
 }
 
@@ -340,7 +342,6 @@ pub(super) fn of_write(
         let (class, code, why) = by_status(answer.status);
         (class, code, why.to_owned())
     });
-    // An identical version clash on a create can only mean that the record is there.
     let doing = match action {
         Action::Create => "creating",
         Action::Update => "updating",
@@ -398,6 +399,15 @@ pub(super) fn gone(table: &str, id: Option<&RecordId>) -> SystemError {
         Class::Gone,
         codes::GONE,
         format!("`{table}{which}` is not there any more"),
+    )
+}
+
+/// A record whose version has moved.
+pub(super) fn moved(table: &str) -> SystemError {
+    SystemError::new(
+        Class::Moved,
+        codes::MOVED,
+        format!("a record of `{table}` was changed in the meantime; it is read again and merged"),
     )
 }
 

@@ -129,7 +129,7 @@ impl Dataverse {
         if !condition.is_empty() {
             call = call.header("if-match", condition);
         }
-        let answer = self.get(&call, Some(set)).await?;
+        let answer = self.get(&call).await?;
         if let Some(id) = known {
             return Ok(id);
         }
@@ -153,7 +153,7 @@ impl Dataverse {
             .option("$top", "1");
         let url = self.connection.url(&link.into_text())?;
         let answer = self
-            .get(&Call::get(format!("reading `{set}`"), url), Some(set))
+            .get(&Call::get(format!("reading `{set}`"), url))
             .await?;
         let rows: Rows = answer.json(self.connection.name())?;
         Ok(rows

@@ -16,6 +16,7 @@ use crate::system::{Write, Written};
 use duet_map::record::{RecordId, Version};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value as Json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -37,7 +38,15 @@ impl Dataverse {
         let mut results: Vec<Option<Result<Written, SystemError>>> = Vec::new();
         let mut operations = Vec::new();
         let mut places = Vec::new();
+        let moved = match self.moved(&table, &writes).await {
+            Ok(moved) => moved,
+            Err(error) => return refuse_all(&error, writes.len()),
+        };
         for (place, write) in writes.iter().enumerate() {
+            if moved.contains(&place) {
+                results.push(Some(Err(refusal::moved(&table.set))));
+                continue;
+            }
             match self.operation(&table, &selection, write) {
                 Ok(operation) => {
                     operations.push(operation);
@@ -67,6 +76,34 @@ impl Dataverse {
                 result.unwrap_or_else(|| Err(failure::torn(self.connection.name(), &plan.what)))
             })
             .collect()
+    }
+
+    /// The writes whose version has moved, for a table where the service does not look at versions:
+    /// the records are read once more just before they are written.
+    async fn moved(&self, table: &Table, writes: &[Write]) -> Result<HashSet<usize>, SystemError> {
+        let mut moved = HashSet::new();
+        if table.checks_versions {
+            return Ok(moved);
+        }
+        let conditional: Vec<(usize, &RecordId, &Version)> = writes
+            .iter()
+            .enumerate()
+            .filter_map(|(place, write)| match write {
+                Write::Update { id, if_version, .. } | Write::Delete { id, if_version } => {
+                    Some((place, id, if_version.as_ref()?))
+                }
+                Write::Create { .. } => None,
+            })
+            .collect();
+        let ids: Vec<RecordId> = conditional.iter().map(|(_, id, _)| (*id).clone()).collect();
+        let records = self.fetch_by_id(&table.set, &[], &ids).await?;
+        for ((place, _, wanted), record) in conditional.into_iter().zip(records) {
+            // One that is gone is left to the write itself, which is told so.
+            if record.is_some_and(|record| record.version.as_ref() != Some(wanted)) {
+                moved.insert(place);
+            }
+        }
+        Ok(moved)
     }
 
     /// The request that a write becomes.
@@ -118,7 +155,10 @@ impl Dataverse {
             } => operation(
                 Method::PATCH,
                 read_back(record(table, coding::guid(table, id)?)),
-                vec![("Prefer", prefer), ("If-Match", tag(if_version.as_ref()))],
+                vec![
+                    ("Prefer", prefer),
+                    ("If-Match", tag(table, if_version.as_ref())),
+                ],
                 Some(coding::body(table, row, Intent::Update)?),
                 Repeat::Same,
             ),
@@ -127,7 +167,7 @@ impl Dataverse {
                 record(table, coding::guid(table, id)?)
                     .option_if("tag", self.tag.as_deref())
                     .into_text(),
-                vec![("If-Match", tag(if_version.as_ref()))],
+                vec![("If-Match", tag(table, if_version.as_ref()))],
                 None,
                 Repeat::Same,
             ),
@@ -233,8 +273,11 @@ fn record(table: &Table, id: Uuid) -> Link {
 }
 
 /// The value of `If-Match`: the version, or any.
-fn tag(version: Option<&Version>) -> String {
-    version.map_or_else(|| "*".into(), |version| version.tag.clone())
+fn tag(table: &Table, version: Option<&Version>) -> String {
+    match version {
+        Some(version) if table.checks_versions => version.tag.clone(),
+        _ => "*".into(),
+    }
 }
 
 /// The identifier of a created record from `OData-EntityId` or `Location`.

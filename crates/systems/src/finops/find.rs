@@ -2,7 +2,7 @@
 
 use super::coding::Selection;
 use super::metadata::Table;
-use super::{FinOps, filter, key, refusal};
+use super::{FinOps, filter, key};
 use crate::codes;
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
@@ -11,6 +11,10 @@ use crate::mismatch;
 use crate::system::{Find, Found};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
+
+/// A search reads so many rows at most. Two are too many to be one; the others let the caller
+/// sort out those that it knows.
+const TOP: &str = "25";
 
 #[derive(Deserialize)]
 struct Rows {
@@ -33,7 +37,7 @@ impl FinOps {
                     .option_if("cross-company", self.companies_option())
                     .option("$select", &selection.select())
                     .option("$filter", &condition(&table, find)?)
-                    .option("$top", "2");
+                    .option("$top", TOP);
                 Ok(Operation::get(link.into_text()))
             })
             .collect::<Result<Vec<_>, SystemError>>()?;
@@ -43,8 +47,7 @@ impl FinOps {
         for answer in self.connection.batch(&plan, &operations).await {
             let answer = answer?;
             if !answer.status.is_success() {
-                let now = self.connection.timing().now();
-                return Err(refusal::of_read(system, Some(&table.set), &answer, now));
+                return Err(self.refused_read(&answer));
             }
             let rows: Rows = answer.json(system)?;
             let mut records = rows

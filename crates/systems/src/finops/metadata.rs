@@ -216,7 +216,7 @@ impl FinOps {
         let what = "reading metadata";
         let call =
             Call::get(what, self.connection.url("$metadata")?).header("accept", "application/xml");
-        let answer = self.get(&call, None).await?;
+        let answer = self.get(&call).await?;
         let mut model = Model::read(answer.body.as_ref()).map_err(|error| {
             failure::unreadable(self.connection.name(), what, "it is no CSDL", error)
         })?;
@@ -238,7 +238,7 @@ impl FinOps {
         }
         let read = async {
             let url = self.connection.url("../Metadata/DataEntities")?;
-            let answer = self.get(&Call::get("reading metadata", url), None).await?;
+            let answer = self.get(&Call::get("reading metadata", url)).await?;
             answer.json::<List<DataEntity>>(self.connection.name())
         };
         match read.await {
@@ -336,7 +336,7 @@ impl FinOps {
         let link = Link::record("../Metadata/PublicEntities", &format!("'{type_name}'"));
         let url = self.connection.url(&link.into_text())?;
         let call = Call::get(format!("reading the metadata of `{type_name}`"), url);
-        let answer = self.get(&call, None).await?;
+        let answer = self.get(&call).await?;
         answer.json(self.connection.name())
     }
 }

@@ -3,12 +3,12 @@
 //! Pages are cut by key, not by the service's own links: a link may count rows, and then rows that
 //! come or go meanwhile shift the next page and something is skipped.
 
+use super::FinOps;
 use super::coding::Selection;
 use super::filter;
 use super::key;
 use super::metadata::Table;
 use super::window::{Place, Window};
-use super::{FinOps, refusal};
 use crate::codes;
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
@@ -265,14 +265,11 @@ impl FinOps {
             format!("reading `{}`", table.set),
             self.connection.url(&link.into_text())?,
         );
-        let answer = self
-            .get(&call, Some(&table.set))
-            .await
-            .inspect_err(|error| {
-                if error.class == Class::FixMap {
-                    self.forget_table(&table.set);
-                }
-            })?;
+        let answer = self.get(&call).await.inspect_err(|error| {
+            if error.class == Class::FixMap {
+                self.forget_table(&table.set);
+            }
+        })?;
         // Without a date from the service ours has to do.
         let now = answer
             .header("date")
@@ -326,8 +323,7 @@ impl FinOps {
                 absent = true;
                 None
             } else {
-                let now = self.connection.timing().now();
-                return Err(refusal::of_read(system, Some(&table.set), &answer, now));
+                return Err(self.refused_read(&answer));
             });
         }
         // A missing entity set is answered like a missing row; the two must not be confused.
@@ -358,7 +354,7 @@ impl FinOps {
             .option("$top", "1");
         let url = self.connection.url(&link.into_text())?;
         let call = Call::get(format!("reading `{}`", table.set), url);
-        let answer = self.get(&call, Some(&table.set)).await;
+        let answer = self.get(&call).await;
         if answer.is_err() {
             self.forget_table(&table.set);
         }

@@ -239,17 +239,11 @@ fn error(class: Class, code: Code, message: String, words: &Words) -> SystemErro
 }
 
 /// A refused read.
-pub(super) fn of_read(
-    system: &str,
-    table: Option<&str>,
-    answer: &Answer,
-    now: Timestamp,
-) -> SystemError {
+pub(super) fn of_read(system: &str, answer: &Answer, now: Timestamp) -> SystemError {
     if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
     let words = Words::of(answer);
-    let what = table.map_or_else(|| format!("`{system}`"), |table| format!("`{table}`"));
     let (class, code, message) = match verdict(&words) {
         Some(verdict) if verdict.0 == Class::FixMap => verdict,
         _ => {
@@ -265,7 +259,7 @@ pub(super) fn of_read(
             }
         }
     };
-    let message = format!("{} failed for {what}: {message}", answer.what);
+    let message = format!("{} in `{system}`: {message}", answer.what);
     error(class, code, message, &words)
 }
 

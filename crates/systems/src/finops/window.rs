@@ -9,8 +9,8 @@
 //!    key. A row that moves meanwhile moves to the end and is met again.
 //! 2. When a page is not full, the sweep is over. The next one begins at the newest time seen or
 //!    at the time this sweep began, whichever is earlier, less the overlap. An idle table's window
-//!    does not stay open for ever: what is older than the sweep by far more than a transaction
-//!    lasts is settled.
+//!    does not stay open for ever: what is older than the sweep by more than the overlap and the
+//!    difference that clocks may have is settled.
 
 use crate::error::SystemError;
 use crate::mismatch;
@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What an idle window is kept open for beyond twice the overlap: clocks of the service's machines
-/// may differ by so much.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
+/// By how much the clocks of the service's machines may differ: the one that stamps rows and the
+/// one that answers. An idle window stays open for so much longer than the overlap.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// The most versions that a cursor remembers. Beyond, rows are reported twice rather than missed.
 const REMEMBERED: usize = 50_000;
@@ -131,7 +131,7 @@ impl Window {
         };
         let mut from = back(certain, overlap);
         if let Some(begun) = begun {
-            from = from.max(back(begun, overlap * 2 + SKEW));
+            from = from.max(back(begun, overlap + SKEW));
         }
         // A window never moves back.
         self.from = self.from.max(from);

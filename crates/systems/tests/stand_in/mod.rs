@@ -1,4 +1,8 @@
 //! What the tests against the stand-ins share: a clock that waits for nobody, and sign-in.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic is a test's failure, in its builders too"
+)]
 
 use duet_systems::timing::{Clock, Timing};
 use futures::FutureExt;
@@ -7,25 +11,25 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub const CLIENT: &str = "00000000-0000-0000-0000-00000000c0de";
-pub const SECRET: &str = "correct horse";
+pub(crate) const CLIENT: &str = "00000000-0000-0000-0000-00000000c0de";
+pub(crate) const SECRET: &str = "correct horse";
 
 /// The machine's clock, moved on by every sleep, which takes no real time.
 #[derive(Clone, Default)]
-pub struct ImpatientClock(Arc<Mutex<Vec<Duration>>>);
+pub(crate) struct ImpatientClock(Arc<Mutex<Vec<Duration>>>);
 
 impl ImpatientClock {
-    pub fn timing(&self) -> Timing {
+    pub(crate) fn timing(&self) -> Timing {
         Timing::new(self.clone(), || 0.5)
     }
 
     /// The pauses so far.
-    pub fn slept(&self) -> Vec<Duration> {
+    pub(crate) fn slept(&self) -> Vec<Duration> {
         self.0.lock().unwrap().clone()
     }
 
     /// Moves the time on.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.lock().unwrap().push(by);
     }
 }
@@ -43,6 +47,6 @@ impl Clock for ImpatientClock {
 }
 
 /// Names of columns.
-pub fn columns(names: &[&str]) -> Vec<String> {
+pub(crate) fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
