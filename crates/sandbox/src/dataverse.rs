@@ -8,6 +8,8 @@
 mod address;
 mod apply;
 mod batch;
+mod bulk_delete;
+mod conditions;
 mod cookie;
 mod csdl;
 mod definitions;
@@ -40,6 +42,7 @@ mod write;
 mod xml;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,7 +56,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counts};
 use crate::faults::Faults;
-use crate::http::{Running, serve};
+use crate::http::{Running, Tls, TlsError, serve_with};
 use crate::rows::{Place, Rows, RowsError};
 use crate::schema::DataverseSchema;
 
@@ -74,6 +77,8 @@ pub struct Config {
     pub seed: u64,
     /// Its time.
     pub clock: Clock,
+    /// Serve TLS with a self-signed certificate, which is written to this file.
+    pub certificate: Option<PathBuf>,
 }
 
 impl Config {
@@ -87,6 +92,7 @@ impl Config {
             settings: Settings::default(),
             seed: 0,
             clock: Clock::system(),
+            certificate: None,
         }
     }
 }
@@ -97,6 +103,9 @@ pub enum StartError {
     /// Its rows cannot be opened.
     #[error("the rows of the Dataverse stand-in cannot be opened")]
     Rows(#[from] RowsError),
+    /// Its TLS cannot be set up.
+    #[error("the TLS of the Dataverse stand-in cannot be set up")]
+    Tls(#[from] TlsError),
     /// Its webhooks cannot be set up.
     #[error("the webhooks of the Dataverse stand-in cannot be set up: {0}")]
     Webhooks(String),
@@ -129,6 +138,7 @@ pub struct Dataverse {
     inner: Arc<Inner>,
     control: Control,
     bind: SocketAddr,
+    certificate: Option<PathBuf>,
 }
 
 impl Dataverse {
@@ -170,6 +180,7 @@ impl Dataverse {
             inner: Arc::new(inner),
             control,
             bind: config.bind,
+            certificate: config.certificate,
         })
     }
 
@@ -183,7 +194,15 @@ impl Dataverse {
             inner.delivery_failed(&delivery, &error);
         }));
         let service = Arc::clone(&self.inner);
-        let running = serve(self.bind, service, self.control.clone())
+        let tls = match &self.certificate {
+            Some(path) => {
+                let tls = Tls::self_signed()?;
+                tls.write_certificate(path)?;
+                Some(tls)
+            }
+            None => None,
+        };
+        let running = serve_with(self.bind, tls.as_ref(), service, self.control.clone())
             .await
             .map_err(|source| StartError::Bind {
                 bind: self.bind,

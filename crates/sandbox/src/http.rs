@@ -5,25 +5,25 @@
 //! and is counted. A connection can be closed without an answer: its stream is wrapped so that a
 //! request may end it ([`Connection::abort`]), after which nothing more is read or written.
 
+mod connection;
+mod tls;
+
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
-use axum::serve::{IncomingStream, Listener};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::connection::Abortable;
+pub use self::connection::Connection;
+pub use self::tls::{Tls, TlsError};
 use crate::auth::{Caller, Tokens};
 use crate::control::Control;
 use crate::faults::Refusal;
@@ -111,18 +111,30 @@ pub async fn serve(
     service: Arc<dyn Service>,
     control: Control,
 ) -> io::Result<Running> {
+    serve_with(bind, None, service, control).await
+}
+
+/// Serves a stand-in on an address, over TLS when there is a certificate for it.
+pub async fn serve_with(
+    bind: SocketAddr,
+    tls: Option<&Tls>,
+    service: Arc<dyn Service>,
+    control: Control,
+) -> io::Result<Running> {
     let listener = TcpListener::bind(bind).await?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.local_addr()?);
+    let listener = Abortable::new(listener, tls.map(Tls::acceptor));
     let (stop, stopped) = oneshot::channel::<()>();
     let inner = Arc::new(Inner {
         service,
         control,
-        scheme: "http",
+        scheme,
     });
     let router = Router::new().fallback(entry).with_state(inner);
     let app = router.into_make_service_with_connect_info::<Connection>();
     let task = tokio::spawn(async move {
-        let serving = axum::serve(Abortable(listener), app).with_graceful_shutdown(async move {
+        let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
             // A dropped sender means that the handle is gone: stop as well.
             let _ = stopped.await;
         });
@@ -266,100 +278,6 @@ fn refused(refusal: Refusal, body: String) -> Response<Body> {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-/// The connection a request came on.
-#[derive(Debug, Clone, Default)]
-pub struct Connection {
-    aborted: Arc<AtomicBool>,
-}
-
-impl Connection {
-    /// Ends the connection: the next read or write fails, so no answer leaves the server.
-    pub fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
-    }
-}
-
-impl Connected<IncomingStream<'_, Abortable>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Abortable>) -> Self {
-        stream.io().connection.clone()
-    }
-}
-
-/// A listener whose connections can be ended from inside a request.
-struct Abortable(TcpListener);
-
-impl Listener for Abortable {
-    type Io = AbortableStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small and whole: waiting to fill a packet only adds latency.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection stays with Nagle's algorithm");
-        }
-        (
-            AbortableStream {
-                stream,
-                connection: Connection::default(),
-            },
-            address,
-        )
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
-struct AbortableStream {
-    stream: TcpStream,
-    connection: Connection,
-}
-
-impl AbortableStream {
-    fn check(&self) -> io::Result<()> {
-        if self.connection.aborted.load(Ordering::Acquire) {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "dropped on request",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for AbortableStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for AbortableStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(context, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::model::{ColumnFacts, Model, Table, relationship_name};
+use super::model::{Model, Table, relationship_name};
 use super::organisation::named_id;
 use crate::schema::{AlternateKey, Choice, Column, ColumnKind, DateBehavior, RequiredLevel};
 
@@ -380,7 +380,6 @@ fn relationship(
     referenced: Option<&Table>,
     restricts: bool,
 ) -> Map<String, Json> {
-    debug_assert!(column.is_lookup());
     let name = relationship_name(table.name(), &column.name, target);
     let referenced_id =
         referenced.map_or_else(|| format!("{target}id"), |table| table.id().to_owned());

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::model::{ColumnFacts, Model, Table, target_column};
+use super::model::{Model, Table, target_column};
 use super::organisation::{BUSINESS_UNIT, ORGANIZATION};
 use super::session::{Actor, Effect, Row};
 use super::value;
@@ -205,7 +205,6 @@ fn shown(column: &Column, stored: &Value, points_to: Option<&str>) -> Json {
             time.map_or(Json::Null, |time| date(time).into())
         }
         (ColumnKind::Lookup { .. }, Value::Text(id)) => {
-            debug_assert!(column.is_lookup());
             reference(points_to.unwrap_or_default(), id)
         }
         _ => value::to_json(column, stored),

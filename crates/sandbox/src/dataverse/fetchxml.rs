@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json};
 
+use super::conditions::condition_sql;
 use super::cookie::Cookie;
 use super::errors::{ApiError, ApiResult};
-use super::filter::literal_of;
 use super::model::{ColumnFacts, Table};
 use super::selection::{
     Field, Selection, Shown, Total, adds_up, all_fields, column, column_sql, date_part,
@@ -359,75 +359,7 @@ impl<'m> Builder<'m, '_> {
         let mut values: Vec<&str> = condition.attribute("value").into_iter().collect();
         values.extend(condition.named("value").map(|value| value.text.as_str()));
         let operator = condition.attribute("operator").unwrap_or("eq");
-        let bind = |text: &str| literal_of(column, text);
-        let first = || -> ApiResult<Value> {
-            let text = values.first().ok_or_else(|| {
-                ApiError::malformed(format!("The operator '{operator}' needs a value."))
-            })?;
-            bind(text)
-        };
-        let compared = |sign: &str| -> ApiResult<Sql> {
-            Ok(Sql::new(format!("{sql} {sign} ?"), vec![first()?]))
-        };
-        let like = |pattern: String, negated: bool| {
-            let not = if negated { "NOT " } else { "" };
-            Sql::new(
-                format!("{not}tsql_like({sql}, ?)"),
-                vec![Value::Text(pattern)],
-            )
-        };
-        let text = || values.first().copied().unwrap_or_default();
-        Ok(match operator {
-            "eq" => compared("=")?,
-            "ne" | "neq" => compared("IS NOT")?,
-            "lt" => compared("<")?,
-            "le" => compared("<=")?,
-            "gt" => compared(">")?,
-            "ge" => compared(">=")?,
-            "null" => Sql::new(format!("{sql} IS NULL"), Vec::new()),
-            "not-null" => Sql::new(format!("{sql} IS NOT NULL"), Vec::new()),
-            "like" => like(text().to_owned(), false),
-            "not-like" => like(text().to_owned(), true),
-            "begins-with" => like(format!("{}%", text()), false),
-            "not-begin-with" => like(format!("{}%", text()), true),
-            "ends-with" => like(format!("%{}", text()), false),
-            "not-end-with" => like(format!("%{}", text()), true),
-            "in" | "not-in" => {
-                let params: Vec<Value> = values
-                    .iter()
-                    .map(|text| bind(text))
-                    .collect::<ApiResult<_>>()?;
-                let marks = vec!["?"; params.len()].join(", ");
-                let not = if operator == "in" { "" } else { "NOT " };
-                Sql::new(format!("{sql} {not}IN ({marks})"), params)
-            }
-            "between" | "not-between" => {
-                let [low, high] = values.as_slice() else {
-                    return Err(ApiError::malformed(format!(
-                        "'{operator}' takes two values."
-                    )));
-                };
-                let not = if operator == "between" { "" } else { "NOT " };
-                Sql::new(
-                    format!("{sql} {not}BETWEEN ? AND ?"),
-                    vec![bind(low)?, bind(high)?],
-                )
-            }
-            "eq-userid" | "ne-userid" => {
-                let user = Value::Text(self.session.actor.user.clone());
-                let sign = if operator == "eq-userid" {
-                    "="
-                } else {
-                    "IS NOT"
-                };
-                Sql::new(format!("{sql} {sign} ?"), vec![user])
-            }
-            "on-or-after" => compared(">=")?,
-            other => {
-                return Err(ApiError::malformed(format!(
-                    "The condition operator '{other}' is not supported."
-                )));
-            }
-        })
+        let user = self.session.actor.user.as_str();
+        condition_sql(column, &sql, operator, &values, user)
     }
 }

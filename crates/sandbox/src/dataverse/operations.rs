@@ -11,10 +11,10 @@ use super::model::Table;
 use super::organisation::{BUSINESS_UNIT, ORGANIZATION};
 use super::session::{Call, Reply, Session};
 use super::write::{self, Condition, object};
-use super::{resource, value};
+use super::{bulk_delete, resource, value};
 
 /// The version of the Web API that the stand-in follows.
-const VERSION: &str = "9.2.24104.00182";
+pub(super) const VERSION: &str = "9.2.24104.00182";
 
 /// Answers an unbound function or action; nothing when the name is none.
 pub(super) fn unbound(
@@ -33,6 +33,7 @@ pub(super) fn unbound(
         }),
         ("GET", "RetrieveVersion") => json!({"Version": VERSION}),
         ("GET", "RetrieveCurrentOrganization") => organization(session, call),
+        ("POST", "BulkDelete") => return bulk_delete::run(session, call).map(Some),
         ("GET", "RetrieveTotalRecordCount") => record_counts(session, call, arguments)?,
         _ => return Ok(None),
     };

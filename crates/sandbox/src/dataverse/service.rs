@@ -19,7 +19,7 @@ use super::limits::{Admission, Limiter};
 use super::locate::resolve_content_id;
 use super::model::Model;
 use super::options::{Options, Preferences};
-use super::organisation::{ADMINISTRATOR, user_of};
+use super::organisation::{ADMINISTRATOR, ORGANIZATION, user_of};
 use super::resource;
 use super::session::{Actor, Call, Effect, Reply, ReplyBody, Session};
 use super::settings::Settings;
@@ -91,6 +91,15 @@ impl Service for Inner {
                 return response;
             }
         };
+        if request
+            .uri()
+            .path()
+            .starts_with("/api/discovery/v2.0/Instances")
+        {
+            let mut response = Self::finish(Ok(self.instances(origin)), &Preferences::default());
+            response.extensions_mut().insert(caller);
+            return response;
+        }
         let (version, path) = match request.uri().path().strip_prefix(ROOT) {
             Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
             None => ("", ""),
@@ -180,6 +189,31 @@ impl Inner {
             name,
             self.clock.now(),
         )
+    }
+
+    /// Global discovery: the one organisation there is.
+    fn instances(&self, origin: &str) -> Reply {
+        let name = &self.settings.organization_name;
+        Reply::json(json!({
+            "@odata.context": format!("{origin}/api/discovery/v2.0/$metadata#Instances"),
+            "value": [{
+                "ApiUrl": origin,
+                "EnvironmentId": ORGANIZATION,
+                "FriendlyName": name,
+                "Id": ORGANIZATION,
+                "IsUserSysAdmin": true,
+                "LastUpdated": value::instant_text(self.clock.now()),
+                "OrganizationType": 0,
+                "Region": "NA",
+                "State": 0,
+                "StatusMessage": 0,
+                "TenantId": ORGANIZATION,
+                "UniqueName": name,
+                "Url": format!("{origin}/"),
+                "UrlName": name,
+                "Version": super::operations::VERSION,
+            }],
+        }))
     }
 
     /// Runs one request in a transaction of its own and publishes what it wrote.

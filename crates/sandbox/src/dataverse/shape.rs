@@ -47,15 +47,15 @@ impl<'m> Shape<'m> {
     /// The shape that `$select` and `$expand` ask for.
     pub(super) fn new(model: &'m Model, table: &'m Table, options: &Options) -> ApiResult<Self> {
         let mut columns: Vec<&Column> = Vec::new();
-        let mut listed = Vec::new();
+        let mut context = Vec::new();
         match &options.select {
             Some(names) if !names.iter().any(|name| name == "*") => {
                 for name in names {
-                    let column = table.property(name).or_else(|| {
-                        // The name of a lookup or its navigation means its value.
-                        let named = table.column(name);
-                        named.or_else(|| table.navigation(name).first().map(|(column, _)| *column))
-                    });
+                    // The name of a lookup or its navigation means its value.
+                    let column = table
+                        .property(name)
+                        .or_else(|| table.column(name))
+                        .or_else(|| table.navigation(name).first().map(|(lookup, _)| *lookup));
                     let Some(column) = column else {
                         if table.collection(name).is_some() {
                             continue;
@@ -65,7 +65,7 @@ impl<'m> Shape<'m> {
                     if !columns.iter().any(|known| known.name == column.name) {
                         columns.push(column);
                     }
-                    listed.push(name.clone());
+                    context.push(name.clone());
                 }
                 let with_money = columns
                     .iter()
@@ -88,7 +88,7 @@ impl<'m> Shape<'m> {
         for item in &options.expand {
             let expand = ExpandShape::new(model, table, item)?;
             let inside = expand.shape.as_ref().map(|shape| shape.context.join(","));
-            listed.push(format!(
+            context.push(format!(
                 "{}({})",
                 item.navigation,
                 inside.unwrap_or_default()
@@ -98,7 +98,7 @@ impl<'m> Shape<'m> {
         Ok(Self {
             columns,
             expands,
-            context: listed,
+            context,
         })
     }
 

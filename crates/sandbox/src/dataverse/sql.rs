@@ -8,9 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
 use super::model::{ColumnFacts, Table};
-use super::selection::{
-    Field, Selection, Shown, Total, adds_up, all_fields, column, plain_field, run,
-};
+use super::selection::{Field, Selection, Total, adds_up, all_fields, column, plain_field, run};
 use super::session::{Call, Reply, Session};
 use crate::rows::{Order, Sql, quote};
 
@@ -262,17 +260,11 @@ impl<'t> Parser<'t> {
             self.expect(")")?;
             Field::total(name.to_lowercase(), total, sql_of(table, inside)?, inner)
         } else {
-            let found = column(table, &name)?;
-            let plain = plain_field("t", found, "");
-            debug_assert!(matches!(plain.shown, Shown::Column(_)));
-            plain
+            plain_field("t", column(table, &name)?, "")
         };
         if self.take("AS") {
-            field.name = self
-                .next()
-                .ok_or_else(|| wrong("an alias is missing"))?
-                .text
-                .clone();
+            let alias = self.next().ok_or_else(|| wrong("an alias is missing"))?;
+            field.name.clone_from(&alias.text);
         }
         Ok(vec![field])
     }
@@ -304,11 +296,11 @@ fn odata_condition(table: &Table, tokens: &[Token]) -> ApiResult<String> {
             ">=" => words.push("ge".into()),
             "AND" | "OR" | "NOT" | "IN" => words.push(upper.to_lowercase()),
             "NULL" => words.push("null".into()),
-            "IS" if following(1) == "NOT" => {
-                words.push("ne".into());
-                at += 1;
+            "IS" => {
+                let not = following(1) == "NOT";
+                words.push(if not { "ne" } else { "eq" }.into());
+                at += usize::from(not);
             }
-            "IS" => words.push("eq".into()),
             "LIKE" => {
                 let pattern = tokens.get(at + 1).filter(|token| token.quoted);
                 let pattern = pattern.ok_or_else(|| wrong("LIKE needs a quoted text"))?;

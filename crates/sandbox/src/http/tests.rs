@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -300,4 +300,33 @@ async fn refused_sign_ins_have_entras_codes() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn tls_is_served_with_a_certificate_that_clients_can_trust() {
+    let tls = Tls::self_signed().unwrap();
+    let stage = stage().await;
+    let control = Control {
+        name: "echo",
+        faults: Faults::new(1),
+        counters: Counters::default(),
+        tokens: Tokens::new(SignIn::default(), Clock::system()),
+        rows: Rows::open(&Place::Memory, Vec::new()).unwrap(),
+    };
+    let bind = ([127, 0, 0, 1], 0).into();
+    let running = serve_with(bind, Some(&tls), stage.echo.clone(), control)
+        .await
+        .unwrap();
+    let url = format!("{}/x", running.url());
+    assert!(url.starts_with("https://127.0.0.1:"));
+    let certificate = reqwest::Certificate::from_pem(tls.certificate().as_bytes()).unwrap();
+    let trusting = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([certificate]);
+    let answer = trusting.build().unwrap().get(&url).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), url);
+    assert!(
+        stage.http.get(&url).send().await.is_err(),
+        "others do not trust it"
+    );
 }

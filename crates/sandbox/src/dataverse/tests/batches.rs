@@ -33,7 +33,7 @@ impl Stage {
     }
 }
 
-fn post(id: &str, url: &str, body: Json) -> PartRequest {
+fn post(id: &str, url: &str, body: &Json) -> PartRequest {
     PartRequest::new("POST", url)
         .with_id(id)
         .with_json(body.to_string())
@@ -48,11 +48,11 @@ async fn a_change_set_may_refer_to_its_own_rows() {
     let stage = Stage::new().await;
     let root = stage.root();
     let change_set = RequestPart::ChangeSet(vec![
-        post("1", "/api/data/v9.2/contacts", json!({"lastname": "L"})),
+        post("1", "/api/data/v9.2/contacts", &json!({"lastname": "L"})),
         post(
             "2",
             &format!("{root}/accounts"),
-            json!({"name": "A", "primarycontactid@odata.bind": "$1"}),
+            &json!({"name": "A", "primarycontactid@odata.bind": "$1"}),
         ),
         PartRequest::new("PATCH", "$1")
             .with_id("3")
@@ -93,8 +93,8 @@ async fn a_change_set_may_refer_to_its_own_rows() {
 async fn a_failed_change_set_leaves_nothing_and_answers_once() {
     let stage = Stage::new().await;
     let change_set = RequestPart::ChangeSet(vec![
-        post("1", "/api/data/v9.2/accounts", json!({"name": "A"})),
-        post("2", "/api/data/v9.2/accounts", json!({"nope": "B"})),
+        post("1", "/api/data/v9.2/accounts", &json!({"name": "A"})),
+        post("2", "/api/data/v9.2/accounts", &json!({"nope": "B"})),
     ]);
     let after = RequestPart::Single(PartRequest::new("GET", "/api/data/v9.2/accounts/$count"));
     let (status, response) = stage
@@ -262,8 +262,8 @@ async fn a_torn_batch_keeps_what_came_before() {
     assert_eq!(stage.column("accounts", "name").await, ["A"]);
     stage.control("POST", "faults", rule).await.expect(204);
     let change_set = RequestPart::ChangeSet(vec![
-        post("1", "/api/data/v9.2/accounts", json!({"name": "C"})),
-        post("2", "/api/data/v9.2/accounts", json!({"name": "D"})),
+        post("1", "/api/data/v9.2/accounts", &json!({"name": "C"})),
+        post("2", "/api/data/v9.2/accounts", &json!({"name": "D"})),
     ]);
     assert!(send(vec![change_set]).await.is_err());
     assert_eq!(

@@ -234,3 +234,49 @@ async fn bulk_actions_do_all_or_nothing() {
         .await;
     gone.expect_error(404, "0x80040217", "Does Not Exist");
 }
+
+#[tokio::test]
+async fn a_bulk_delete_deletes_what_its_query_selects() {
+    let stage = Stage::new().await;
+    let mut ids = Vec::new();
+    for name in ["A", "B", "C"] {
+        ids.push(stage.make("accounts", json!({"name": name})).await);
+    }
+    let values: Vec<Json> = ids[..2]
+        .iter()
+        .map(|id| json!({"Value": id, "Type": "System.Guid"}))
+        .collect();
+    let query = json!({
+        "@odata.type": "Microsoft.Dynamics.CRM.QueryExpression",
+        "EntityName": "account",
+        "ColumnSet": {"@odata.type": "Microsoft.Dynamics.CRM.ColumnSet", "AllColumns": false, "Columns": []},
+        "Criteria": {"FilterOperator": "And", "Conditions": [
+            {"AttributeName": "accountid", "Operator": "In", "Values": values},
+        ]},
+    });
+    let job = stage.post(
+        "BulkDelete",
+        json!({
+            "JobName": "clean", "QuerySet": [query], "SendEmailNotification": false,
+            "ToRecipients": [], "CCRecipients": [], "RecurrencePattern": "",
+            "StartDateTime": "2026-01-01T00:00:00Z",
+        }),
+    );
+    let job = job.await.expect(200).json();
+    assert_eq!(stage.column("accounts", "name").await, ["C"]);
+    let job = stage
+        .get(&format!(
+            "asyncoperations({})",
+            job["JobId"].as_str().unwrap()
+        ))
+        .await;
+    assert_eq!(job.expect(200).json()["statuscode"], 30);
+}
+
+#[tokio::test]
+async fn global_discovery_knows_the_organisation() {
+    let stage = Stage::new().await;
+    let url = format!("{}/api/discovery/v2.0/Instances", stage.running.url());
+    let body = stage.get(&url).await.expect(200).json();
+    assert_eq!(body["value"][0]["ApiUrl"], stage.running.url());
+}
