@@ -136,12 +136,18 @@ const GAPS: &[(&str, &str)] = &[(
     "gap: the entity requires LegalEntityId, which the published map leaves out; give it a line before running",
 )];
 
-/// Keys that the alternate key of the Dataverse table does not give, and why.
-const KEYS: &[(&str, &[(&str, &str)], &str)] = &[(
-    "148",
-    &[("LEGALENTITYID", "msdyn_company.cdm_companycode")],
-    "a ledger is the ledger of one legal entity",
-)];
+/// A key that the alternate key of the Dataverse table does not give.
+struct KnownKey {
+    map_id: &'static str,
+    parts: &'static [(&'static str, &'static str)],
+    reason: &'static str,
+}
+
+const KEYS: &[KnownKey] = &[KnownKey {
+    map_id: "148",
+    parts: &[("LEGALENTITYID", "msdyn_company.cdm_companycode")],
+    reason: "a ledger is the ledger of one legal entity",
+}];
 
 /// The integration key: every line that feeds a column of the table's alternate key. Several lines
 /// through one lookup together name the record that it points at.
@@ -156,9 +162,10 @@ fn key(
         left: Marked::from(left),
         right: Marked::from(right),
     };
-    if let Some((_, parts, reason)) = KEYS.iter().find(|(id, ..)| *id == map.id) {
-        assumed.push(format!("key: keys are not published; {reason}"));
-        return Ok(parts
+    if let Some(known) = KEYS.iter().find(|known| known.map_id == map.id) {
+        assumed.push(format!("key: keys are not published; {}", known.reason));
+        return Ok(known
+            .parts
             .iter()
             .map(|(left, right)| part(left, right))
             .collect());
@@ -208,10 +215,9 @@ fn policy(map: &TableMap, lines: &[&MapField]) -> Policy {
         .filter(|line| line.field != "none" && line.path != "none")
         .any(|line| line.direction != "<" && line.direction != "<<");
     let deletes = match map.id.as_str() {
-        // Removing a legal entity must not take the company's rows on the other side with it.
-        "102" | "142" | "143" => Deletes::Ignore,
-        // Its rows are deletion marks; that one disappears means nothing.
-        "182" => Deletes::Ignore,
+        // Removing a legal entity must not take the company's rows on the other side with it; and
+        // the rows of 182 are deletion marks, of which a missing one means nothing.
+        "102" | "142" | "143" | "182" => Deletes::Ignore,
         _ => Deletes::Propagate,
     };
     Policy {

@@ -113,6 +113,11 @@ impl Compiler<'_> {
         Some(CompiledMap {
             file: self.file.clone(),
             schemas: PerSide::from_fn(|side| self.schemas[side].clone()),
+            by_name: PerSide::from_fn(|side| {
+                let mut order: Vec<usize> = (0..self.slots[side].len()).collect();
+                order.sort_by(|a, b| self.slots[side][*a].name.cmp(&self.slots[side][*b].name));
+                order
+            }),
             slots: std::mem::take(&mut self.slots),
             columns,
             units,

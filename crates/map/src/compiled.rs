@@ -20,6 +20,8 @@ pub struct CompiledMap {
     pub(crate) schemas: PerSide<TableSchema>,
     /// The columns that the map touches, each once a side.
     pub(crate) slots: PerSide<Vec<Slot>>,
+    /// The slots of each side in the order of their names, which is that of a row's columns.
+    pub(crate) by_name: PerSide<Vec<usize>>,
     /// Names of all columns to read: slots first, then what only the filter reads.
     pub(crate) columns: PerSide<Vec<String>>,
     pub(crate) units: Vec<Unit>,

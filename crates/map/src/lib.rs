@@ -27,6 +27,7 @@ pub mod key;
 pub mod lookup;
 pub mod merge;
 mod near;
+mod needs;
 pub mod order;
 mod path;
 pub mod problem;

@@ -81,7 +81,7 @@ impl CompiledMap {
                 }
                 continue;
             };
-            let Some(slot) = self.slots[to].iter().find(|slot| slot.name == ours.column) else {
+            let Some(slot) = self.target_slot(to, ours) else {
                 continue;
             };
             let theirs = current.value(&ours.column);
@@ -120,6 +120,20 @@ impl CompiledMap {
             }
         }
         merged
+    }
+
+    /// The slot of a translated column, by its field instead of by its name where that is enough.
+    fn target_slot(&self, to: Side, ours: &TranslatedColumn) -> Option<&Slot> {
+        let slots = &self.slots[to];
+        let likely = match self.units.get(ours.field).map(|unit| &unit.kind) {
+            Some(Kind::Direct(direct)) => slots.get(direct.slots[to]),
+            Some(Kind::Lookup(lookup)) if lookup.side == to => slots.get(lookup.slot),
+            Some(Kind::Constant { slot, .. }) => slots.get(*slot),
+            Some(Kind::Lookup(_)) | None => None,
+        };
+        likely
+            .filter(|slot| slot.name == ours.column)
+            .or_else(|| slots.iter().find(|slot| slot.name == ours.column))
     }
 
     /// Whether the target's value, translated back, is what the source holds: nothing and 0, or

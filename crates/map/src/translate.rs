@@ -7,12 +7,12 @@
 //! and translate again.
 
 use crate::codes;
-use crate::compiled::{CompanyColumn, CompiledMap, Direct, Kind, Lookup, Part, PathEnd, Transform};
+use crate::compiled::{CompiledMap, Direct, Kind, Lookup, Transform};
 use crate::convert::convert;
 use crate::diagnostic::Code;
 use crate::field_set::FieldSet;
-use crate::key::end_of;
-use crate::lookup::{FindCandidate, FindNeed, FollowNeed, LookupNeed, Resolution, ResolvedLookups};
+use crate::lookup::{LookupNeed, Resolution, ResolvedLookups};
+use crate::needs::{RowCompany, Search, follow_need};
 use crate::problem::{Problem, measured};
 use crate::schema::ColumnType;
 use crate::side::Side;
@@ -49,61 +49,7 @@ pub struct Waiting {
     pub need: LookupNeed,
 }
 
-/// What a row's values say about the record that a lookup must point at.
-enum Search {
-    /// They name none: the lookup is cleared.
-    Nothing,
-    /// They name this one.
-    Find(FindNeed),
-    /// The row's own company must be known first.
-    Company(LookupNeed),
-    /// They cannot be searched for.
-    Problem(Problem),
-    /// They were not read, so nothing is said of the lookup.
-    Unread,
-}
-
 impl CompiledMap {
-    /// The questions about other records that translating these fields of the row raises. For a
-    /// record that will be created, `create` adds the company's.
-    pub fn needs(&self, from: Side, row: &Row, fields: &FieldSet, create: bool) -> Vec<LookupNeed> {
-        let mut needs = Vec::new();
-        let nothing = ResolvedLookups::new();
-        let mut add = |need: LookupNeed| {
-            if !needs.contains(&need) {
-                needs.push(need);
-            }
-        };
-        for field in fields.iter() {
-            let Some(Kind::Lookup(lookup)) = self.units.get(field).map(|unit| &unit.kind) else {
-                continue;
-            };
-            if lookup.side == from {
-                let value = row.value(&self.slots[from][lookup.slot].name);
-                for part in lookup.parts.iter().filter(|part| part.flows[from]) {
-                    if let Some((need, _)) = follow_need(from, part, value) {
-                        add(need);
-                    }
-                }
-            } else {
-                match self.search(field, from, lookup, row, &nothing) {
-                    Search::Find(find) => add(LookupNeed::Find(find)),
-                    Search::Company(need) => add(need),
-                    Search::Nothing | Search::Problem(_) | Search::Unread => {}
-                }
-            }
-        }
-        if create {
-            if let Some(need) = self.company_need(from, row, &nothing) {
-                add(need);
-            }
-            if let Some(need) = self.company_find(from, row, &nothing) {
-                add(need);
-            }
-        }
-        needs
-    }
-
     /// Translates these fields of a row of side `from`. With `create`, constants and the company
     /// are added, for a record that does not exist yet.
     pub fn translate(
@@ -115,8 +61,9 @@ impl CompiledMap {
         create: bool,
     ) -> Translation {
         let mut out = Translation::default();
+        let company = self.row_company(from, row, resolved);
         if create {
-            self.translate_company(from, row, resolved, &mut out);
+            self.translate_company(from, &company, resolved, &mut out);
         }
         for (field, unit) in self.units.iter().enumerate() {
             match &unit.kind {
@@ -131,7 +78,8 @@ impl CompiledMap {
                     self.translate_from_lookup(field, from, lookup, row, resolved, &mut out);
                 }
                 Kind::Lookup(lookup) => {
-                    self.translate_to_lookup(field, from, lookup, row, resolved, &mut out);
+                    let search = self.search(field, from, lookup, row, &company);
+                    self.translate_to_lookup(field, from, lookup, search, resolved, &mut out);
                 }
             }
         }
@@ -253,12 +201,12 @@ impl CompiledMap {
         field: usize,
         from: Side,
         lookup: &Lookup,
-        row: &Row,
+        search: Search,
         resolved: &ResolvedLookups,
         out: &mut Translation,
     ) {
         let to = from.other();
-        let find = match self.search(field, from, lookup, row, resolved) {
+        let find = match search {
             Search::Nothing => return self.put(out, field, to, lookup.slot, Value::Null),
             Search::Find(find) => find,
             Search::Company(need) => return out.waiting.push(Waiting { field, need }),
@@ -279,131 +227,31 @@ impl CompiledMap {
         }
     }
 
-    /// What the row says about the record that the lookup must point at.
-    fn search(
-        &self,
-        field: usize,
-        from: Side,
-        lookup: &Lookup,
-        row: &Row,
-        resolved: &ResolvedLookups,
-    ) -> Search {
-        let mut values: Vec<Value> = Vec::with_capacity(lookup.parts.len());
-        for part in &lookup.parts {
-            if !part.flows[from] {
-                values.push(Value::Null);
-                continue;
-            }
-            let source = &self.slots[from][part.plain];
-            let Some(value) = row.get(&source.name) else {
-                return Search::Unread;
-            };
-            let value = source.rule.canonical(value);
-            let ty = part.ends.first().map_or(&source.ty, |end| &end.ty);
-            match transformed(&part.transform, from, &value, ty, None) {
-                Ok(value) => values.push(value),
-                Err((code, why)) => {
-                    return Search::Problem(self.problem(field, from, part.plain, code, why));
-                }
-            }
-        }
-        // What the record itself holds names it; without that there is nothing to point at.
-        let flowing = || {
-            lookup
-                .parts
-                .iter()
-                .zip(&values)
-                .filter(|(part, _)| part.flows[from])
-        };
-        let any_direct = flowing().any(|(part, _)| part.direct);
-        let nothing =
-            flowing().any(|(part, value)| value.is_null() && (part.direct || !any_direct));
-        if nothing {
-            return Search::Nothing;
-        }
-        let mut company = None;
-        if lookup.candidates.iter().any(|candidate| candidate.striped) {
-            if let Some(need) = self.company_need(from, row, resolved) {
-                return Search::Company(need);
-            }
-            company = self.company(from, row, resolved);
-        }
-        let candidates = lookup
-            .candidates
-            .iter()
-            .map(|candidate| FindCandidate {
-                table: candidate.table.clone(),
-                equal: candidate
-                    .equal
-                    .iter()
-                    .map(|(part, end)| {
-                        (
-                            lookup.parts[*part].ends[*end].path.clone(),
-                            values[*part].clone(),
-                        )
-                    })
-                    .collect(),
-            })
-            .collect();
-        Search::Find(FindNeed {
-            side: from.other(),
-            candidates,
-            company,
-        })
-    }
-
-    /// The question for the target's company record.
-    fn company_find(
-        &self,
-        from: Side,
-        row: &Row,
-        resolved: &ResolvedLookups,
-    ) -> Option<LookupNeed> {
-        let to = from.other();
-        let CompanyColumn::Lookup { table, path, .. } = &self.company.as_ref()?[to] else {
-            return None;
-        };
-        let code = self.company(from, row, resolved)?;
-        Some(LookupNeed::Find(FindNeed {
-            side: to,
-            candidates: vec![FindCandidate {
-                table: table.clone(),
-                equal: vec![(path.clone(), Value::Text(code))],
-            }],
-            company: None,
-        }))
-    }
-
     fn translate_company(
         &self,
         from: Side,
-        row: &Row,
+        company: &RowCompany,
         resolved: &ResolvedLookups,
         out: &mut Translation,
     ) {
-        let Some(company) = &self.company else { return };
+        let Some(columns) = &self.company else { return };
         let (field, to) = (self.units.len(), from.other());
-        if let Some(need) = self.company_need(from, row, resolved) {
-            return out.waiting.push(Waiting { field, need });
-        }
-        match &company[to] {
-            CompanyColumn::Text(slot) => {
-                if let Some(code) = self.company(from, row, resolved) {
-                    self.put(out, field, to, *slot, Value::Text(code));
-                }
+        let code = match company {
+            RowCompany::Behind(need) => {
+                let need = need.clone();
+                return out.waiting.push(Waiting { field, need });
             }
-            CompanyColumn::Lookup { slot, .. } => {
-                let Some(need) = self.company_find(from, row, resolved) else {
-                    return;
-                };
-                match resolved.get(&need) {
-                    Some(Resolution::Found(found)) => {
-                        self.put(out, field, to, *slot, found.clone());
-                    }
-                    Some(Resolution::Missing | Resolution::Ambiguous) | None => {
-                        out.waiting.push(Waiting { field, need });
-                    }
-                }
+            RowCompany::Known(None) => return,
+            RowCompany::Known(Some(code)) => code,
+        };
+        let slot = columns[to].slot();
+        let Some(need) = self.company_find(from, company) else {
+            return self.put(out, field, to, slot, Value::Text(code.clone()));
+        };
+        match resolved.get(&need) {
+            Some(Resolution::Found(found)) => self.put(out, field, to, slot, found.clone()),
+            Some(Resolution::Missing | Resolution::Ambiguous) | None => {
+                out.waiting.push(Waiting { field, need });
             }
         }
     }
@@ -450,7 +298,7 @@ impl CompiledMap {
         out.columns = kept;
     }
 
-    fn problem(
+    pub(crate) fn problem(
         &self,
         field: usize,
         side: Side,
@@ -474,20 +322,8 @@ impl CompiledMap {
     }
 }
 
-/// The question that a lookup's reference raises for one part, and the path end it reads; none
-/// where the lookup is empty or points at a table that the path does not cover.
-fn follow_need<'a>(from: Side, part: &'a Part, value: &Value) -> Option<(LookupNeed, &'a PathEnd)> {
-    let end = end_of(&part.ends, value)?;
-    let need = LookupNeed::Follow(FollowNeed {
-        side: from,
-        reference: value.as_reference()?.clone(),
-        path: end.path.clone(),
-    });
-    Some((need, end))
-}
-
 /// A value of side `from` after its value map, default and conversion.
-fn transformed(
+pub(crate) fn transformed(
     transform: &Transform,
     from: Side,
     value: &Value,
