@@ -52,11 +52,11 @@ impl Display for Expr {
             }
             Self::Negate(inner) => {
                 f.write_char('-')?;
-                // `-5` would read back as a literal, `--5` as nothing.
-                let literal = matches!(inner.as_ref(), Self::Literal(_) | Self::Negate(_))
-                    || matches!(inner.as_ref(), Self::Path(path) if looks_like_infinity(path))
-                    || starts_with_literal(inner);
-                operand(f, inner, if literal { u8::MAX } else { UNARY })
+                // `-5` would read back as a literal; the blank keeps the sign apart.
+                if starts_with_literal(inner) {
+                    f.write_char(' ')?;
+                }
+                operand(f, inner, UNARY)
             }
             Self::And(operands) => chain(f, operands, "and", 2),
             Self::Or(operands) => chain(f, operands, "or", 1),

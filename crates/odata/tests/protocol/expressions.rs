@@ -20,7 +20,10 @@ fn canonical_text_keeps_the_tree() {
         "not contains(name,'x')",
         "not (a eq 1)",
         "-a add 5 gt -5",
-        "-(5)",
+        "- 5",
+        "- -5",
+        "--a",
+        "-- 5",
         "a sub (b sub c)",
         "a mul (b add c) mod 2 eq 0",
         "a divby 2 gt 1.5",
@@ -81,6 +84,8 @@ fn other_spellings_have_one_canonical_form() {
         ("(a and b) and c", "(a and b) and c"),
         ("not a eq b", "not a eq b"),
         ("- a", "-a"),
+        ("-(5)", "- 5"),
+        ("-(-5)", "- -5"),
     ] {
         prints(text, printed);
     }
@@ -148,6 +153,12 @@ fn depth_is_bounded_and_width_is_not() {
         format!("a{}", " eq a".repeat(100_000)),
     ] {
         assert!(expr::parse(&deep).is_err());
+    }
+    // What is printed is never deeper than what was read.
+    for operand in ["a", " 5", " -5"] {
+        let deepest = format!("{}{operand}", "-".repeat(MAX_DEPTH - 1));
+        let printed = expr::parse(&deepest).unwrap().to_string();
+        assert!(expr::parse(&printed).is_ok());
     }
     let fits = MAX_DEPTH - 1;
     assert!(expr::parse(&format!("{}a{}", "(".repeat(fits), ")".repeat(fits))).is_ok());
