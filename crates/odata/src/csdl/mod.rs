@@ -1,10 +1,12 @@
 //! CSDL: the model that a service describes in its `$metadata`.
 //!
-//! [`Model::read`] reads EDMX (CSDL XML), [`Model::to_xml`] writes it. For documents of tens of
+//! [`Model::read`] reads EDMX (CSDL XML), [`Model::to_xml`] writes it, [`Model::from_json`] reads
+//! CSDL JSON. For documents of tens of
 //! megabytes [`SchemaItems`] hands out one type at a time and keeps none. Annotations whose
 //! value is an expression are kept as trees of elements, so that nothing is lost on the way.
 
 mod annotation;
+mod json;
 mod model;
 mod node;
 mod read;

@@ -130,6 +130,122 @@ fn a_model_survives_being_written() {
     assert_eq!(again.to_xml(), xml);
 }
 
+/// The same model as a part of [`DOCUMENT`], in JSON.
+const JSON: &str = r##"{
+  "$Version": "4.01",
+  "$Reference": {"http://x/Core.xml": {"$Include": [{"$Namespace": "Org.OData.Core.V1", "$Alias": "Core"}]}},
+  "N": {
+    "$Alias": "n",
+    "$Annotations": {"n.A/name": {"@Core.Immutable#q": true}},
+    "A": {
+      "$Kind": "EntityType", "$BaseType": "n.B", "$OpenType": true, "$Key": ["id", {"ab": "a/b"}],
+      "id": {"$Type": "Edm.Guid"},
+      "name": {"$Nullable": true, "$MaxLength": 160, "$Unicode": false, "$DefaultValue": "x", "@Core.Description": "d"},
+      "credit": {"$Type": "Edm.Decimal", "$Precision": 19, "$Scale": 4},
+      "rate": {"$Type": "Edm.Decimal", "$Scale": "variable"},
+      "tags": {"$Collection": true},
+      "owner": {"$Kind": "NavigationProperty", "$Type": "n.A", "$Partner": "own", "$OnDelete": "SetNull", "$ReferentialConstraint": {"ownerid": "id"}},
+      "own": {"$Kind": "NavigationProperty", "$Type": "n.A", "$Collection": true, "$ContainsTarget": true},
+      "@Ns.Keys": [{"@type": "#n.Key", "Key": "name", "Deep": {"$Path": "a/b"}}, null, 5]
+    },
+    "B": {"$Kind": "EntityType", "$Abstract": true},
+    "C": {"$Kind": "ComplexType", "City": {}},
+    "E": {"$Kind": "EnumType", "$IsFlags": true, "No": 0, "Yes": 1, "Yes@Core.Description": "y"},
+    "M": {"$Kind": "TypeDefinition", "$UnderlyingType": "Edm.Decimal"},
+    "T": {"$Kind": "Term", "$Type": "Edm.Boolean", "$DefaultValue": true, "$AppliesTo": ["Property", "Term"]},
+    "Act": [{"$Kind": "Action", "$IsBound": true, "$Parameter": [{"$Name": "it", "$Type": "n.A"}]}],
+    "Fun": [{"$Kind": "Function", "$ReturnType": {"$Type": "n.C", "$Nullable": true}}],
+    "Box": {
+      "$Kind": "EntityContainer",
+      "As": {"$Collection": true, "$Type": "n.A", "$NavigationPropertyBinding": {"owner": "As"}},
+      "Me": {"$Type": "n.A"}, "Do": {"$Action": "n.Act"}, "Get": {"$Function": "n.Fun", "$EntitySet": "As"}
+    }
+  }
+}"##;
+
+#[test]
+fn the_json_form_is_read_into_the_same_model() {
+    let model = Model::from_json(JSON.as_bytes()).unwrap();
+    // What XML can say of it comes to the same.
+    assert_eq!(Model::read(model.to_xml().as_bytes()).unwrap(), model);
+    insta::assert_snapshot!(model.to_xml(), @r#"
+    <?xml version="1.0" encoding="utf-8"?>
+    <edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx">
+      <edmx:Reference Uri="http://x/Core.xml">
+        <edmx:Include Namespace="Org.OData.Core.V1" Alias="Core"/>
+      </edmx:Reference>
+      <edmx:DataServices>
+        <Schema Namespace="N" Alias="n" xmlns="http://docs.oasis-open.org/odata/ns/edm">
+          <EntityType Name="A" BaseType="n.B" OpenType="true">
+            <Key>
+              <PropertyRef Name="id"/>
+              <PropertyRef Name="a/b" Alias="ab"/>
+            </Key>
+            <Property Name="id" Type="Edm.Guid" Nullable="false"/>
+            <Property Name="name" Type="Edm.String" MaxLength="160" Unicode="false" DefaultValue="x">
+              <Annotation Term="Core.Description" String="d"/>
+            </Property>
+            <Property Name="credit" Type="Edm.Decimal" Nullable="false" Precision="19" Scale="4"/>
+            <Property Name="rate" Type="Edm.Decimal" Nullable="false" Scale="variable"/>
+            <Property Name="tags" Type="Collection(Edm.String)" Nullable="false"/>
+            <NavigationProperty Name="owner" Type="n.A" Nullable="false" Partner="own">
+              <ReferentialConstraint Property="ownerid" ReferencedProperty="id"/>
+              <OnDelete Action="SetNull"/>
+            </NavigationProperty>
+            <NavigationProperty Name="own" Type="Collection(n.A)" ContainsTarget="true"/>
+            <Annotation Term="Ns.Keys">
+              <Collection>
+                <Record Type="n.Key">
+                  <PropertyValue Property="Key" String="name"/>
+                  <PropertyValue Property="Deep" Path="a/b"/>
+                </Record>
+                <Null/>
+                <Int>5</Int>
+              </Collection>
+            </Annotation>
+          </EntityType>
+          <EntityType Name="B" Abstract="true"/>
+          <ComplexType Name="C">
+            <Property Name="City" Type="Edm.String" Nullable="false"/>
+          </ComplexType>
+          <EnumType Name="E" IsFlags="true">
+            <Member Name="No" Value="0"/>
+            <Member Name="Yes" Value="1">
+              <Annotation Term="Core.Description" String="y"/>
+            </Member>
+          </EnumType>
+          <TypeDefinition Name="M" UnderlyingType="Edm.Decimal"/>
+          <Action Name="Act" IsBound="true">
+            <Parameter Name="it" Type="n.A" Nullable="false"/>
+          </Action>
+          <Function Name="Fun">
+            <ReturnType Type="n.C"/>
+          </Function>
+          <Term Name="T" Type="Edm.Boolean" Nullable="false" DefaultValue="true" AppliesTo="Property Term"/>
+          <EntityContainer Name="Box">
+            <EntitySet Name="As" EntityType="n.A">
+              <NavigationPropertyBinding Path="owner" Target="As"/>
+            </EntitySet>
+            <Singleton Name="Me" Type="n.A"/>
+            <ActionImport Name="Do" Action="n.Act"/>
+            <FunctionImport Name="Get" Function="n.Fun" EntitySet="As"/>
+          </EntityContainer>
+          <Annotations Target="n.A/name">
+            <Annotation Term="Core.Immutable" Qualifier="q" Bool="true"/>
+          </Annotations>
+        </Schema>
+      </edmx:DataServices>
+    </edmx:Edmx>
+    "#);
+}
+
+#[test]
+fn what_is_no_json_model_is_refused() {
+    for text in ["{", "[]", "{}", r#"{"N":{"A":{}}}"#, r#"{"N":{"A":[{}]}}"#] {
+        assert!(Model::from_json(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
 #[test]
 fn a_bare_schema_and_a_byte_order_mark_are_understood() {
     let xml = "\u{FEFF}<Schema Namespace=\"N\"><EntityType Name=\"A\"/></Schema>";
