@@ -231,6 +231,9 @@ async fn advice(stage: &Stage, folder: &Path) -> anyhow::Result<String> {
     let account = format!("{right}/api/data/v9.2/accounts({guid})");
     let json = "-H 'Content-Type: application/json'";
     let folder = folder.display();
+    // Started by `cargo run` the command stands on no path.
+    let command = std::env::current_exe()?;
+    let command = command.display();
     Ok(format!(
         "
 Live both ways. Paste these into a second terminal.
@@ -250,6 +253,7 @@ Live both ways. Paste these into a second terminal.
 Where to look:
 
   cd {folder}
+  alias duet='{command}'
   duet status        duet parked        duet trace {}
   duet conflicts     duet audit         duet check
 

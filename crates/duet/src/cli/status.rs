@@ -16,7 +16,9 @@ use jiff::{SignedDuration, Unit};
 #[command(after_help = "\
 Examples:
   duet status
-  duet status --json | jq '.maps[] | select(.left.parked > 0) | .map'")]
+  duet status --json | jq '.maps[] | select(.left.parked > 0) | .map'
+
+`duet audit` shows every box of the accounting.")]
 pub struct StatusArgs {}
 
 /// Shows the figures of every map.
@@ -33,19 +35,12 @@ fn text(status: &Status) -> String {
         .maps
         .iter()
         .map(|map| {
-            let sum = |read: fn(&duet_store::accounting::Boxes) -> u64| {
-                (read(&map.left) + read(&map.right)).to_string()
-            };
             vec![
                 map.map.clone(),
                 state(map.state).to_owned(),
                 map.pairs.to_string(),
-                sum(|boxes| boxes.captured),
-                sum(|boxes| boxes.applied),
-                sum(|boxes| boxes.coalesced),
-                sum(|boxes| boxes.echoed),
-                sum(|boxes| boxes.filtered),
-                sum(|boxes| boxes.discarded),
+                (map.left.captured + map.right.captured).to_string(),
+                (map.left.writes + map.right.writes).to_string(),
                 map.pending().to_string(),
                 map.parked().to_string(),
                 map.conflicts.to_string(),
@@ -57,12 +52,8 @@ fn text(status: &Status) -> String {
         "map",
         "state",
         "pairs",
-        "captured",
-        "applied",
-        "coalesced",
-        "echoed",
-        "filtered",
-        "discarded",
+        "changes",
+        "writes",
         "pending",
         "parked",
         "conflicts",
