@@ -204,9 +204,8 @@ impl Connection {
         })
     }
 
-    /// Signs in anew and forgets the token at hand.
+    /// Makes sure that the credentials are good for a token.
     pub(crate) async fn sign_in(&self) -> Result<(), SystemError> {
-        self.tokens.forget_all().await;
         self.tokens.token().await.map(drop)
     }
 

@@ -89,7 +89,6 @@ impl System for Dataverse {
 
     async fn probe(&self) -> Result<(), SystemError> {
         self.connection.sign_in().await?;
-        self.catalogue.forget();
         let url = self.connection.url("WhoAmI()")?;
         self.get(&Call::get("asking who we are", url))
             .await

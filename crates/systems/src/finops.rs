@@ -102,7 +102,6 @@ impl System for FinOps {
 
     async fn probe(&self) -> Result<(), SystemError> {
         self.connection.sign_in().await?;
-        self.catalogue.forget();
         let url = self.connection.url("")?;
         self.get(&Call::get("reading the list of entities", url))
             .await

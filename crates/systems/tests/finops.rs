@@ -1074,3 +1074,82 @@ async fn posted_events_name_their_records() {
     }
     server.abort();
 }
+
+#[tokio::test]
+async fn a_crowded_window_tells_single_changes_and_many() {
+    let house = house().await;
+    let writes = |count: usize, description: &str| -> Vec<Write> {
+        (0..count)
+            .map(|n| Write::Update {
+                id: id("usmf", &format!("{n:03}")),
+                row: Row::new().with("Description", description),
+                if_version: None,
+            })
+            .collect()
+    };
+    let creates = (0..120)
+        .map(|n| create(group("usmf", &format!("{n:03}"))))
+        .collect();
+    for written in house
+        .finops
+        .write("CustomerGroups", &group_columns(), creates)
+        .await
+    {
+        stored(written);
+    }
+    let mut cursor = house
+        .finops
+        .changes_from_now("CustomerGroups", &group_columns())
+        .await
+        .unwrap();
+    for count in [1, 100, 0, 5] {
+        let description = format!("{count} changed");
+        for written in house
+            .finops
+            .write(
+                "CustomerGroups",
+                &group_columns(),
+                writes(count, &description),
+            )
+            .await
+        {
+            stored(written);
+        }
+        let changes = house.changes(cursor).await;
+        assert_eq!(
+            upserted(&changes)
+                .into_iter()
+                .collect::<BTreeSet<_>>()
+                .len(),
+            count
+        );
+        for seen in &changes.seen {
+            let Seen::Upserted(record) = seen else {
+                panic!("nothing was deleted")
+            };
+            assert_eq!(
+                record.row.value("Description"),
+                &Value::from(description.as_str())
+            );
+        }
+        assert!(!changes.more);
+        cursor = changes.next;
+    }
+    // A row that is gone before it is read is no news.
+    house
+        .write_group(Write::Update {
+            id: id("usmf", "000"),
+            row: Row::new().with("Description", "short-lived"),
+            if_version: None,
+        })
+        .await
+        .unwrap();
+    house
+        .write_group(Write::Delete {
+            id: id("usmf", "000"),
+            if_version: None,
+        })
+        .await
+        .unwrap();
+    assert!(house.changes(cursor).await.seen.is_empty());
+}

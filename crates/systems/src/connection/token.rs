@@ -99,11 +99,6 @@ impl TokenSource {
         }
     }
 
-    /// Drops whatever token there is.
-    pub(crate) async fn forget_all(&self) {
-        *self.kept.lock().await = None;
-    }
-
     async fn fetch(&self) -> Result<Token, SystemError> {
         let mut attempt = 0;
         loop {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
 
 /// The table that stands for a company (legal entity).
 const COMPANY: &str = "cdm_company";
@@ -24,10 +25,11 @@ pub(super) struct Catalogue {
     known: Mutex<Known>,
 }
 
+/// Each part is a cell of its own, so that tasks that want the same wait for one read of it.
 #[derive(Default)]
 struct Known {
-    index: Option<Arc<Index>>,
-    tables: HashMap<String, Arc<Table>>,
+    index: Arc<OnceCell<Arc<Index>>>,
+    tables: HashMap<String, Arc<OnceCell<Arc<Table>>>>,
 }
 
 /// One table with everything that reading and writing it needs.
@@ -82,22 +84,18 @@ struct Entry {
 }
 
 impl Catalogue {
-    /// Forgets everything, so that the next call reads it anew.
-    pub(super) fn forget(&self) {
-        *self.lock() = Known::default();
-    }
-
     /// Forgets one table and the list of tables.
     fn forget_table(&self, table: &str) {
         let mut known = self.lock();
         known.tables.remove(&table.to_lowercase());
-        known.index = None;
+        known.index = Arc::default();
     }
 
     /// The entity set of a type name, as far as known without asking.
     pub(super) fn known_set(&self, type_name: &str) -> Option<String> {
-        let index = self.lock().index.clone()?;
+        let index = Arc::clone(&self.lock().index);
         index
+            .get()?
             .by_type
             .get(&type_name.to_lowercase())
             .and_then(|entry| entry.entity_set_name.clone())
@@ -112,18 +110,15 @@ impl Dataverse {
     /// A table by its entity set, without regard to case.
     pub(super) async fn table(&self, name: &str) -> Result<Arc<Table>, SystemError> {
         let key = name.to_lowercase();
-        if let Some(table) = self.catalogue.lock().tables.get(&key) {
-            return Ok(Arc::clone(table));
-        }
         let index = self.index().await?;
         let Some(entry) = index.by_set.get(&key) else {
             // It may have been created since the list was read.
             self.catalogue.forget_table(name);
             return Err(refusal::no_table(self.connection.name(), name));
         };
-        let table = Arc::new(self.read_table(&index, entry).await?);
-        self.catalogue.lock().tables.insert(key, Arc::clone(&table));
-        Ok(table)
+        let cell = Arc::clone(self.catalogue.lock().tables.entry(key).or_default());
+        let read = || async { self.read_table(&index, entry).await.map(Arc::new) };
+        cell.get_or_try_init(read).await.cloned()
     }
 
     /// A table by its type name, without regard to case.
@@ -143,9 +138,12 @@ impl Dataverse {
     }
 
     async fn index(&self) -> Result<Arc<Index>, SystemError> {
-        if let Some(index) = self.catalogue.lock().index.clone() {
-            return Ok(index);
-        }
+        let cell = Arc::clone(&self.catalogue.lock().index);
+        let read = || async { self.read_index().await.map(Arc::new) };
+        cell.get_or_try_init(read).await.cloned()
+    }
+
+    async fn read_index(&self) -> Result<Index, SystemError> {
         let entries: Vec<Entry> = self
             .list(
                 "EntityDefinitions".into(),
@@ -167,8 +165,6 @@ impl Dataverse {
                 .by_type
                 .insert(entry.logical_name.to_lowercase(), entry);
         }
-        let index = Arc::new(index);
-        self.catalogue.lock().index = Some(Arc::clone(&index));
         Ok(index)
     }
 

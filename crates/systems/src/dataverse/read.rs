@@ -56,7 +56,11 @@ impl Dataverse {
             Some(cursor) => Position::parse(self.connection.name(), &table.set, cursor)?,
             None => self.beginning(table, selection, tracked)?,
         };
-        let rows = self.follow(table, selection, &position).await?;
+        let rows = self.follow(table, selection, &position).await;
+        let rows = rows.map_err(|error| match after {
+            Some(_) => refusal::of_stored_position(&table.set, error),
+            None => error,
+        })?;
         let records = rows
             .value
             .iter()
@@ -173,7 +177,8 @@ impl Dataverse {
         } else {
             Selection::new(&table, &[])?
         };
-        let rows = self.follow(&table, &wanted, &position).await?;
+        let rows = self.follow(&table, &wanted, &position).await;
+        let rows = rows.map_err(|error| refusal::of_stored_position(&table.set, error))?;
         let mut seen = rows
             .value
             .iter()

@@ -311,6 +311,23 @@ pub(super) fn of_read(system: &str, answer: &Answer, now: Timestamp) -> SystemEr
     error(class, code, message, words)
 }
 
+/// A refused read from a stored position. Links are the service's own and may lose their meaning;
+/// a read from the beginning shows whether the position or the request was wrong.
+pub(super) fn of_stored_position(table: &str, error: SystemError) -> SystemError {
+    if error.class != Class::Bug || error.code != codes::REFUSED {
+        return error;
+    }
+    SystemError {
+        class: Class::CursorExpired,
+        code: codes::CURSOR_UNREADABLE,
+        message: format!(
+            "the system does not know the saved position in `{table}` any more; the table is read \
+             whole again"
+        ),
+        ..error
+    }
+}
+
 /// A refused write.
 pub(super) fn of_write(
     system: &str,

@@ -286,6 +286,22 @@ fn a_refused_read_is_never_the_datas_fault() {
 }
 
 #[test]
+fn a_stored_position_that_is_refused_asks_for_a_whole_read() {
+    let read = |status, code| {
+        let answer = answer(status, code, "The skip token is malformed.");
+        of_stored_position("accounts", of_read("sales", &answer, Timestamp::UNIX_EPOCH))
+    };
+    let error = read(400, "0x80040203");
+    assert_eq!(
+        (error.class, error.code),
+        (Class::CursorExpired, codes::CURSOR_UNREADABLE)
+    );
+    assert_eq!(error.system_code.as_deref(), Some("0x80040203"));
+    assert_eq!(read(403, "").class, Class::FixAccess);
+    assert_eq!(read(503, "").class, Class::Retry);
+}
+
+#[test]
 fn absence_is_told_from_a_missing_table() {
     assert!(is_absence(&answer(
         404,

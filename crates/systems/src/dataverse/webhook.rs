@@ -43,7 +43,7 @@ impl Dataverse {
         callback: &Url,
         key: &SecretString,
     ) -> Result<(), SystemError> {
-        let host = callback.host_str().unwrap_or_default();
+        let host = callback.authority();
         let endpoint_name = format!("Duet {host}");
         let endpoint = self
             .ensure(

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
 
 /// The namespace of all types.
 pub(super) const NAMESPACE: &str = "Microsoft.Dynamics.DataEntities";
@@ -30,10 +31,11 @@ pub(super) struct Catalogue {
     known: Mutex<Known>,
 }
 
+/// Each part is a cell of its own, so that tasks that want the same wait for one read of it.
 #[derive(Default)]
 struct Known {
-    model: Option<Arc<Model>>,
-    tables: HashMap<String, Arc<Table>>,
+    model: Arc<OnceCell<Arc<Model>>>,
+    tables: HashMap<String, Arc<OnceCell<Arc<Table>>>>,
 }
 
 /// One entity with everything that reading and writing it needs.
@@ -151,11 +153,6 @@ fn last(qualified: &str) -> &str {
 }
 
 impl Catalogue {
-    /// Forgets everything, so that the next call reads it anew.
-    pub(super) fn forget(&self) {
-        *self.lock() = Known::default();
-    }
-
     /// Forgets one table.
     fn forget_table(&self, table: &str) {
         self.lock().tables.remove(&table.to_lowercase());
@@ -163,13 +160,15 @@ impl Catalogue {
 
     /// A table that was read already.
     pub(super) fn known_table(&self, set: &str) -> Option<Arc<Table>> {
-        self.lock().tables.get(&set.to_lowercase()).cloned()
+        let cell = self.lock().tables.get(&set.to_lowercase()).cloned()?;
+        cell.get().cloned()
     }
 
     /// The entity set of an entity by any of its names, as far as known without asking: the set
     /// itself, the type, or the name in the application.
     pub(super) fn known_set(&self, name: &str) -> Option<String> {
-        let model = self.lock().model.clone()?;
+        let model = Arc::clone(&self.lock().model);
+        let model = model.get()?;
         let name = name.to_lowercase();
         if let Some((_, set)) = model.sets.get(&name) {
             return Some(set.clone());
@@ -191,17 +190,14 @@ impl Catalogue {
 impl FinOps {
     /// A table by its entity set, without regard to case.
     pub(super) async fn table(&self, name: &str) -> Result<Arc<Table>, SystemError> {
-        if let Some(table) = self.catalogue.known_table(name) {
-            return Ok(table);
-        }
         let model = self.model().await?;
         let key = name.to_lowercase();
         let Some((type_name, set)) = model.sets.get(&key) else {
             return Err(refusal::no_table(self.connection.name(), name));
         };
-        let table = Arc::new(self.read_table(&model, type_name, set).await?);
-        self.catalogue.lock().tables.insert(key, Arc::clone(&table));
-        Ok(table)
+        let cell = Arc::clone(self.catalogue.lock().tables.entry(key).or_default());
+        let read = || async { self.read_table(&model, type_name, set).await.map(Arc::new) };
+        cell.get_or_try_init(read).await.cloned()
     }
 
     /// Drops what is kept of a table whose metadata turned out to be old.
@@ -210,9 +206,12 @@ impl FinOps {
     }
 
     async fn model(&self) -> Result<Arc<Model>, SystemError> {
-        if let Some(model) = self.catalogue.lock().model.clone() {
-            return Ok(model);
-        }
+        let cell = Arc::clone(&self.catalogue.lock().model);
+        let read = || async { self.read_model().await.map(Arc::new) };
+        cell.get_or_try_init(read).await.cloned()
+    }
+
+    async fn read_model(&self) -> Result<Model, SystemError> {
         let what = "reading metadata";
         let call =
             Call::get(what, self.connection.url("$metadata")?).header("accept", "application/xml");
@@ -221,8 +220,6 @@ impl FinOps {
             failure::unreadable(self.connection.name(), what, "it is no CSDL", error)
         })?;
         model.objects = self.objects().await;
-        let model = Arc::new(model);
-        self.catalogue.lock().model = Some(Arc::clone(&model));
         Ok(model)
     }
 

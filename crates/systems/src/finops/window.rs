@@ -28,6 +28,9 @@ const SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// The most versions that a cursor remembers. Beyond, rows are reported twice rather than missed.
 const REMEMBERED: usize = 50_000;
 
+/// From how many known rows on a sweep reads keys first.
+const CROWD: usize = 50;
+
 /// A stored position. Its JSON form is a persisted format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Window {
@@ -95,18 +98,27 @@ impl Window {
             modified,
             id: record.id.0.clone(),
         });
-        let version = record
-            .version
-            .as_ref()
-            .map_or_else(|| modified.to_string(), |version| version.tag.clone());
-        let digest = digest(&record.id.0, &version);
-        if self.seen.contains_key(&digest) {
-            return false;
-        }
+        let is_news = !self.knows(record);
+        self.note(record);
+        is_news
+    }
+
+    /// Whether this version of a record was reported.
+    pub(super) fn knows(&self, record: &Record) -> bool {
+        self.seen.contains_key(&digest(record))
+    }
+
+    /// Takes a version of a record for reported.
+    pub(super) fn note(&mut self, record: &Record) {
         if self.seen.len() < REMEMBERED {
-            self.seen.insert(digest, modified.as_second());
+            let modified = record.modified.or(self.newest).unwrap_or(self.from);
+            self.seen.insert(digest(record), modified.as_second());
         }
-        true
+    }
+
+    /// Whether so many rows are known that reading them whole again would be waste.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.seen.len() >= CROWD
     }
 
     /// Remembers a record that another read has reported, if the next sweep will meet it.
@@ -131,7 +143,12 @@ impl Window {
         };
         let mut from = back(certain, overlap);
         if let Some(begun) = begun {
-            from = from.max(back(begun, overlap + SKEW));
+            // By whole minutes, so that the position of an idle table does not change all the time.
+            let settled = back(begun, overlap + SKEW);
+            from = from.max(back(
+                settled,
+                SignedDuration::from_secs(settled.as_second().rem_euclid(60)),
+            ));
         }
         // A window never moves back.
         self.from = self.from.max(from);
@@ -144,11 +161,17 @@ fn back(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-/// Sixteen digits that stand for a record at a version.
-fn digest(id: &str, version: &str) -> String {
+/// Sixteen digits that stand for a record at a version; without a version its time of modification
+/// has to do.
+fn digest(record: &Record) -> String {
     // The space is this module's own; it only has to stay the same.
     const SPACE: Uuid = Uuid::from_u128(0x7d1f_4a90_52c3_4b8e_9a64_0c8d_31f2_5e77);
-    let text = format!("{}\n{}", id.to_lowercase(), version);
+    let version = match (&record.version, record.modified) {
+        (Some(version), _) => version.tag.clone(),
+        (None, Some(modified)) => modified.to_string(),
+        (None, None) => String::new(),
+    };
+    let text = format!("{}\n{version}", record.id.0.to_lowercase());
     let (high, _) = Uuid::new_v5(&SPACE, text.as_bytes()).as_u64_pair();
     format!("{high:016x}")
 }
