@@ -8,6 +8,7 @@
 mod arithmetic;
 mod compare;
 mod evaluate;
+mod evaluate_call;
 mod function;
 mod parse;
 mod print;

@@ -70,6 +70,11 @@ pub(super) const SPATIAL: &[Rule] = &[
     ("fullMultiPolygonLiteral", "sridLiteral multiPolygonLiteral"),
     ("fullPointLiteral", "sridLiteral pointLiteral"),
     ("fullPolygonLiteral", "sridLiteral polygonLiteral"),
+    (
+        "_spatial",
+        "fullCollectionLiteral | fullLineStringLiteral | fullMultiLineStringLiteral \
+         | fullMultiPointLiteral | fullMultiPolygonLiteral | fullPointLiteral | fullPolygonLiteral",
+    ),
     ("geographyPrefix", r#""geography""#),
     ("geometryPrefix", r#""geometry""#),
     ("sridLiteral", r#""SRID" EQ [0-9]{1,5} SEMI"#),

@@ -88,6 +88,19 @@ pub fn parse_rule(rule: &str, input: &str) -> Result<(), ParseError> {
     })
 }
 
+/// Whether a text is what may stand between the quotes of a spatial literal.
+pub(crate) fn check_spatial(text: &str) -> Result<(), ParseError> {
+    let grammar = grammar();
+    let matched = match grammar.rule("_spatial") {
+        Some(rule) => matcher::matches(grammar, rule, text.as_bytes()),
+        None => Ok(()),
+    };
+    matched.map_err(|failure| {
+        let (matcher::Failure::At(offset) | matcher::Failure::TooComplex(offset)) = failure;
+        ParseError::new(offset, "expected a place such as `SRID=0;Point(1.5 2)`")
+    })
+}
+
 /// The names that [`parse_rule`] knows, in the order of the alphabet.
 pub fn rule_names() -> Vec<&'static str> {
     let mut names: Vec<&str> = grammar()

@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::Literal;
-use crate::ParseError;
 use crate::scan::{Scanner, is_identifier_part};
+use crate::{ParseError, grammar};
 
 /// Base64url with or without its padding, as the grammar allows.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -106,6 +106,7 @@ fn prefixed(name: &str, text: String, text_at: usize) -> Result<Literal, ParseEr
     }
     let geography = name.eq_ignore_ascii_case("geography");
     if geography || name.eq_ignore_ascii_case("geometry") {
+        grammar::check_spatial(&text).map_err(|error| error.shifted(text_at))?;
         return Ok(Literal::Spatial { geography, text });
     }
     if text.is_empty() {

@@ -123,6 +123,8 @@ fn what_is_no_literal_is_refused_where_it_goes_wrong() {
         ("duration'P99999999999999999D'", 9),
         ("binary'*'", 7),
         ("Ns.Colour''", 10),
+        ("geography'SRID=0;Point(1)'", 24),
+        ("geometry'Point(1 2)'", 9),
         ("(1)", 0),
     ] {
         match Literal::parse(text) {

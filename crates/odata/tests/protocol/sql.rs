@@ -86,7 +86,30 @@ fn values_are_bound_and_never_written() {
     );
     insta::assert_snapshot!(
         sqlite("name in ('a',null) and credit in @list and credit in ()"),
-        @"(a.name = ?1 COLLATE NOCASE OR a.name IS NULL) AND (a.credit = ?2 OR a.credit = ?3) AND 1=0 | 'a' 1 2"
+        @"(a.name COLLATE NOCASE IN (?1) OR a.name IS NULL) AND a.credit IN (?2, ?3) AND 1=0 | 'a' 1 2"
+    );
+}
+
+#[test]
+fn wide_conditions_stay_shallow() {
+    let wide = vec!["credit eq 1"; 10_000].join(" or ");
+    let sql = sqlite(&wide);
+    let deepest = sql
+        .chars()
+        .fold((0, 0), |(now, most): (i32, i32), c| match c {
+            '(' => (now + 1, most.max(now + 1)),
+            ')' => (now - 1, most),
+            _ => (now, most),
+        });
+    assert_eq!(deepest.0, 0);
+    assert!(deepest.1 < 10);
+    let star = SqlOptions {
+        collation: Collation::FINOPS,
+        ..SqlOptions::default()
+    };
+    insta::assert_snapshot!(
+        translate("not (name in ('a','b*','c'))", star).unwrap(),
+        @r"NOT ((a.name COLLATE NOCASE IN (?1, ?2) OR a.name LIKE ?3 ESCAPE '\')) | 'a' 'c' 'b%'"
     );
 }
 

@@ -1,229 +1,30 @@
-//! Turns expressions into SQL conditions with bound parameters.
-//!
-//! No text of the expression ever reaches the SQL: names go through [`Columns`], values become
-//! parameters. The meaning is that of [`evaluate`](super::evaluate), except that the database
-//! folds letter case by its own rules (SQLite: ASCII only).
+//! Writes conditions and values as SQL.
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
-use super::wildcard::{self, Token};
-use super::{
-    BinaryOp, Collation, Expr, Function, Json, Lambda, LambdaKind, Path, PathSegment, Wildcards,
-};
+use super::{Columns, Dialect, Sql, SqlError, SqlOptions, unsupported};
 use crate::Literal;
-
-/// The SQL of a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dialect {
-    /// SQLite: `?1`, `COLLATE NOCASE`.
-    #[default]
-    Sqlite,
-    /// PostgreSQL: `$1`, `lower(…)`.
-    Postgres,
-}
-
-/// How to write the SQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SqlOptions {
-    /// The database.
-    pub dialect: Dialect,
-    /// How strings compare.
-    pub collation: Collation,
-    /// The number of the first parameter, so that a condition fits into a larger statement.
-    pub first_param: usize,
-    /// The time that `now()` stands for.
-    pub now: Option<Timestamp>,
-}
-
-impl Default for SqlOptions {
-    fn default() -> Self {
-        Self {
-            dialect: Dialect::default(),
-            collation: Collation::default(),
-            first_param: 1,
-            now: None,
-        }
-    }
-}
-
-/// A piece of SQL and the values of its parameters, in the order of their numbers.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sql {
-    /// The SQL text.
-    pub text: String,
-    /// The values to bind.
-    pub params: Vec<Literal>,
-}
-
-/// The SQL of one column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// An SQL expression, quoted as needed.
-    pub sql: String,
-    /// Whether it holds text, which compares by the collation.
-    pub text: bool,
-}
-
-impl Column {
-    /// A column of text.
-    pub fn text(sql: impl Into<String>) -> Self {
-        Self {
-            sql: sql.into(),
-            text: true,
-        }
-    }
-
-    /// A column of any other type.
-    pub fn other(sql: impl Into<String>) -> Self {
-        Self {
-            sql: sql.into(),
-            text: false,
-        }
-    }
-}
-
-/// The SQL of a collection that `any`, `all` or `$count` goes through.
-pub struct Collection<'a> {
-    /// What follows `FROM`, such as `orders AS m1`.
-    pub from: String,
-    /// The condition that ties the members to the row, such as `m1.customer = c.id`.
-    pub on: String,
-    /// The columns of a member.
-    pub columns: Box<dyn Columns + 'a>,
-}
-
-/// Where the names of an expression lead in a database.
-pub trait Columns {
-    /// The column at a path such as `name` or `customer/name`; `None` if there is none.
-    fn column(&self, path: &str) -> Option<Column>;
-
-    /// The collection at a path; `alias` is a table alias that nothing else uses.
-    fn collection(&self, path: &str, alias: &str) -> Option<Collection<'_>> {
-        let _ = (path, alias);
-        None
-    }
-
-    /// What a parameter alias (without `@`) stands for.
-    fn alias(&self, name: &str) -> Option<Expr> {
-        let _ = name;
-        None
-    }
-
-    /// Rewrites a call of a service's function, such as `Microsoft.Dynamics.CRM.In`, into an
-    /// expression of the protocol's own means.
-    fn call(&self, subject: &str, name: &str, args: &[(String, Expr)]) -> Option<Expr> {
-        let _ = (subject, name, args);
-        None
-    }
-}
-
-/// Why an expression has no SQL.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SqlError {
-    /// There is no such column.
-    #[error("there is no property `{path}`; check its spelling and letter case")]
-    UnknownProperty {
-        /// The path that was asked for.
-        path: String,
-    },
-    /// The alias is used but not given.
-    #[error("the parameter alias `@{name}` has no value; add `@{name}=…` to the query")]
-    UnknownAlias {
-        /// The alias without its `@`.
-        name: String,
-    },
-    /// Something of the language that has no SQL here.
-    #[error("{what} cannot be translated to SQL")]
-    Unsupported {
-        /// What it is.
-        what: String,
-    },
-    /// Aliases or rewritten calls that lead back to themselves.
-    #[error("an alias or a function stands for itself")]
-    Loop,
-}
-
-/// Turns a condition into SQL for a `WHERE`.
-///
-/// ```
-/// use duet_odata::expr::{self, Column, Columns, SqlOptions};
-///
-/// struct Accounts;
-/// impl Columns for Accounts {
-///     fn column(&self, path: &str) -> Option<Column> {
-///         (path == "name").then(|| Column::text("a.name"))
-///     }
-/// }
-///
-/// let filter = expr::parse("name ne null and startswith(name,'A')")?;
-/// let sql = expr::to_sql(&filter, &Accounts, &SqlOptions::default())?;
-/// assert_eq!(sql.text, r"a.name IS NOT NULL AND substr(a.name, 1, length(?1)) = ?1");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn to_sql(expr: &Expr, columns: &dyn Columns, options: &SqlOptions) -> Result<Sql, SqlError> {
-    let mut writer = Writer::new(options);
-    writer.condition(
-        expr,
-        &Scope {
-            columns,
-            variable: None,
-        },
-        Tight::Whole,
-    )?;
-    Ok(writer.sql)
-}
-
-/// Turns sort keys (expression, descending) into SQL for an `ORDER BY`; nulls come first when
-/// ascending and last when descending, as the protocol asks.
-pub fn order_by_sql<'a>(
-    keys: impl IntoIterator<Item = (&'a Expr, bool)>,
-    columns: &dyn Columns,
-    options: &SqlOptions,
-) -> Result<Sql, SqlError> {
-    let mut writer = Writer::new(options);
-    for (index, (expr, descending)) in keys.into_iter().enumerate() {
-        if index > 0 {
-            writer.push(", ");
-        }
-        let text = writer.value(
-            expr,
-            &Scope {
-                columns,
-                variable: None,
-            },
-        )?;
-        let folded = text && options.collation.case_insensitive;
-        match options.dialect {
-            Dialect::Sqlite if folded => writer.push(" COLLATE NOCASE"),
-            _ => {}
-        }
-        writer.push(match (descending, options.dialect) {
-            (false, Dialect::Sqlite) => "",
-            (true, Dialect::Sqlite) => " DESC",
-            (false, Dialect::Postgres) => " NULLS FIRST",
-            (true, Dialect::Postgres) => " DESC NULLS LAST",
-        });
-    }
-    Ok(writer.sql)
-}
+use crate::expr::wildcard::{self, Token};
+use crate::expr::{BinaryOp, Expr, Json, Lambda, LambdaKind, Path, PathSegment};
 
 /// Aliases and rewritten calls may nest, so deep.
 const MAX_REWRITES: usize = 8;
 
+/// Longer chains of `AND` and `OR` are halved.
+const MAX_LINKS: usize = 100;
+
 /// Where a condition stands, which decides whether it needs parentheses.
 #[derive(Clone, Copy, PartialEq)]
-enum Tight {
+pub(super) enum Tight {
     Whole,
     And,
     Or,
     Inner,
 }
 
-struct Scope<'a> {
-    columns: &'a dyn Columns,
-    variable: Option<(&'a str, &'a dyn Columns, &'a Scope<'a>)>,
+pub(super) struct Scope<'a> {
+    pub(super) columns: &'a dyn Columns,
+    pub(super) variable: Option<(&'a str, &'a dyn Columns, &'a Scope<'a>)>,
 }
 
 impl Scope<'_> {
@@ -268,15 +69,15 @@ impl Scope<'_> {
     }
 }
 
-struct Writer<'o> {
-    options: &'o SqlOptions,
-    sql: Sql,
+pub(super) struct Writer<'o> {
+    pub(super) options: &'o SqlOptions,
+    pub(super) sql: Sql,
     tables: usize,
     rewrites: usize,
 }
 
 impl<'o> Writer<'o> {
-    fn new(options: &'o SqlOptions) -> Self {
+    pub(super) fn new(options: &'o SqlOptions) -> Self {
         Self {
             options,
             sql: Sql::default(),
@@ -285,12 +86,12 @@ impl<'o> Writer<'o> {
         }
     }
 
-    fn push(&mut self, text: &str) {
+    pub(super) fn push(&mut self, text: &str) {
         self.sql.text.push_str(text);
     }
 
     /// Binds a value and returns its placeholder.
-    fn bind(&mut self, literal: Literal) -> String {
+    pub(super) fn bind(&mut self, literal: Literal) -> String {
         let number = self
             .options
             .first_param
@@ -303,7 +104,11 @@ impl<'o> Writer<'o> {
     }
 
     /// Writes the SQL of an expression apart and returns it, and whether it is text.
-    fn apart(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<(String, bool), SqlError> {
+    pub(super) fn apart(
+        &mut self,
+        expr: &Expr,
+        scope: &Scope<'_>,
+    ) -> Result<(String, bool), SqlError> {
         let kept = std::mem::take(&mut self.sql.text);
         let text = self.value(expr, scope);
         let written = std::mem::replace(&mut self.sql.text, kept);
@@ -324,7 +129,12 @@ impl<'o> Writer<'o> {
         result
     }
 
-    fn condition(&mut self, expr: &Expr, scope: &Scope<'_>, tight: Tight) -> Result<(), SqlError> {
+    pub(super) fn condition(
+        &mut self,
+        expr: &Expr,
+        scope: &Scope<'_>,
+        tight: Tight,
+    ) -> Result<(), SqlError> {
         match expr {
             Expr::And(operands) => self.chain(operands, " AND ", scope, tight, Tight::And),
             Expr::Or(operands) => self.chain(operands, " OR ", scope, tight, Tight::Or),
@@ -364,14 +174,39 @@ impl<'o> Writer<'o> {
         if wrap {
             self.push("(");
         }
+        self.links(operands, word, scope, own)?;
+        if wrap {
+            self.push(")");
+        }
+        Ok(())
+    }
+
+    /// The links of a chain. Databases bound the depth of an expression and read a long chain as
+    /// a deep one, so it is halved until its pieces are short.
+    fn links(
+        &mut self,
+        operands: &[Expr],
+        word: &str,
+        scope: &Scope<'_>,
+        own: Tight,
+    ) -> Result<(), SqlError> {
+        if operands.len() > MAX_LINKS
+            && let Some((first, second)) = operands.split_at_checked(operands.len() / 2)
+        {
+            self.push("(");
+            self.links(first, word, scope, own)?;
+            self.push(")");
+            self.push(word);
+            self.push("(");
+            self.links(second, word, scope, own)?;
+            self.push(")");
+            return Ok(());
+        }
         for (index, operand) in operands.iter().enumerate() {
             if index > 0 {
                 self.push(word);
             }
             self.condition(operand, scope, own)?;
-        }
-        if wrap {
-            self.push(")");
         }
         Ok(())
     }
@@ -432,7 +267,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Writes a value and says whether it is text.
-    fn value(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<bool, SqlError> {
+    pub(super) fn value(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<bool, SqlError> {
         match expr {
             Expr::Literal(Literal::Null) => {
                 self.push("NULL");
@@ -593,7 +428,12 @@ impl<'o> Writer<'o> {
     }
 
     /// Writes `subject LIKE pattern`, or its negation.
-    fn like(&mut self, subject: &str, tokens: &[Token], negated: bool) -> Result<(), SqlError> {
+    pub(super) fn like(
+        &mut self,
+        subject: &str,
+        tokens: &[Token],
+        negated: bool,
+    ) -> Result<(), SqlError> {
         let Some(pattern) = wildcard::to_sql_like(tokens) else {
             return unsupported("a pattern with a set of characters");
         };
@@ -636,137 +476,59 @@ impl<'o> Writer<'o> {
             self.push("1=0");
             return Ok(());
         }
-        self.push("(");
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
+        // Plain values become one list; nulls, patterns and expressions are compared one by one.
+        let (plain, odd): (Vec<&Expr>, Vec<&Expr>) =
+            items.iter().partition(|item| self.is_plain(item));
+        let wrap = odd.len() + usize::from(!plain.is_empty()) > 1;
+        self.push(if wrap { "(" } else { "" });
+        if !plain.is_empty() {
+            self.listed(value, &plain, scope)?;
+        }
+        for (index, item) in odd.into_iter().enumerate() {
+            if index > 0 || !plain.is_empty() {
                 self.push(" OR ");
             }
             self.comparison(BinaryOp::Eq, value, item, scope)?;
         }
-        self.push(")");
+        self.push(if wrap { ")" } else { "" });
         Ok(())
     }
 
-    fn call(
-        &mut self,
-        function: Function,
-        args: &[Expr],
-        scope: &Scope<'_>,
-    ) -> Result<bool, SqlError> {
-        if function == Function::Now {
-            let Some(now) = self.options.now else {
-                return unsupported("`now()` without a clock");
-            };
-            let placeholder = self.bind(Literal::DateTimeOffset(now));
-            self.push(&placeholder);
-            return Ok(false);
-        }
-        if matches!(
-            function,
-            Function::Contains | Function::StartsWith | Function::EndsWith
-        ) && let [subject, Expr::Literal(Literal::String(text))] = args
-        {
-            return self.search(function, subject, text, scope).map(|()| false);
-        }
-        let mut sql = Vec::with_capacity(args.len());
-        for arg in args {
-            sql.push(self.apart(arg, scope)?.0);
-        }
-        let postgres = self.options.dialect == Dialect::Postgres;
-        let (text, result) = match (function, sql.as_slice()) {
-            (Function::ToLower, [a]) => (true, format!("lower({a})")),
-            (Function::ToUpper, [a]) => (true, format!("upper({a})")),
-            (Function::Trim, [a]) => (true, format!("trim({a})")),
-            (Function::Length, [a]) => (false, format!("length({a})")),
-            (Function::Concat, [a, b]) => (true, format!("({a} || {b})")),
-            (Function::IndexOf, [a, b]) => (false, format!("({} - 1)", self.position(a, b))),
-            (Function::Contains, [a, b]) => (false, format!("{} > 0", self.position(a, b))),
-            (Function::StartsWith, [a, b]) => (false, format!("{} = 1", self.position(a, b))),
-            (Function::Substring, [a, start]) => (true, format!("substr({a}, ({start}) + 1)")),
-            (Function::Substring, [a, start, length]) => {
-                (true, format!("substr({a}, ({start}) + 1, {length})"))
+    /// Whether an item of a list is a value that means just itself.
+    fn is_plain(&self, item: &Expr) -> bool {
+        match item {
+            Expr::Literal(Literal::String(text)) => {
+                self.options.collation.equality_pattern(text).is_none()
             }
-            (Function::Round, [a]) => (false, format!("round({a})")),
-            (Function::Floor, [a]) => (false, format!("floor({a})")),
-            (Function::Ceiling, [a]) => (false, format!("ceil({a})")),
-            (Function::Date, [a]) if postgres => (false, format!("({a})::date")),
-            (Function::Time, [a]) if postgres => (false, format!("({a})::time")),
-            (Function::Date, [a]) => (false, format!("date({a})")),
-            (Function::Time, [a]) => (false, format!("time({a})")),
-            (_, [a]) => (false, self.date_part(function, a)?),
-            _ => return unsupported(&format!("`{}`", function.name())),
-        };
-        self.push(&result);
-        Ok(text)
-    }
-
-    /// The place of `b` in `a`, counted from one, zero if it is not there.
-    fn position(&self, a: &str, b: &str) -> String {
-        let (a, b) = if self.options.collation.case_insensitive {
-            (format!("lower({a})"), format!("lower({b})"))
-        } else {
-            (a.to_owned(), b.to_owned())
-        };
-        match self.options.dialect {
-            Dialect::Sqlite => format!("instr({a}, {b})"),
-            Dialect::Postgres => format!("strpos({a}, {b})"),
+            Expr::Literal(literal) => !literal.is_null(),
+            _ => false,
         }
     }
 
-    fn date_part(&self, function: Function, a: &str) -> Result<String, SqlError> {
-        let (format, field) = match function {
-            Function::Year => ("%Y", "YEAR"),
-            Function::Month => ("%m", "MONTH"),
-            Function::Day => ("%d", "DAY"),
-            Function::Hour => ("%H", "HOUR"),
-            Function::Minute => ("%M", "MINUTE"),
-            Function::Second => ("%S", "SECOND"),
-            other => return unsupported(&format!("`{}`", other.name())),
-        };
-        Ok(match self.options.dialect {
-            Dialect::Sqlite => format!("CAST(strftime('{format}', {a}) AS INTEGER)"),
-            Dialect::Postgres => format!("CAST(floor(EXTRACT({field} FROM {a})) AS integer)"),
-        })
-    }
-
-    /// `contains` and its kin with a constant text.
-    fn search(
-        &mut self,
-        function: Function,
-        subject: &Expr,
-        text: &str,
-        scope: &Scope<'_>,
-    ) -> Result<(), SqlError> {
-        let (subject, _) = self.apart(subject, scope)?;
-        let collation = self.options.collation;
-        if collation.case_insensitive || collation.wildcards == Wildcards::Like {
-            let mut tokens = collation.search_pattern(text);
-            if function != Function::StartsWith {
-                tokens.insert(0, Token::Any);
-            }
-            if function != Function::EndsWith {
-                tokens.push(Token::Any);
-            }
-            return self.like(&subject, &tokens, false);
+    /// Writes `value IN (…)`.
+    fn listed(&mut self, value: &Expr, items: &[&Expr], scope: &Scope<'_>) -> Result<(), SqlError> {
+        let (subject, mut text) = self.apart(value, scope)?;
+        let mut placeholders = Vec::with_capacity(items.len());
+        for item in items {
+            let (placeholder, item_is_text) = self.apart(item, scope)?;
+            text |= item_is_text;
+            placeholders.push(placeholder);
         }
-        let placeholder = self.bind(Literal::String(text.to_owned()));
-        let sql = match function {
-            Function::StartsWith => {
-                format!("substr({subject}, 1, length({placeholder})) = {placeholder}")
+        let fold = text && self.options.collation.case_insensitive;
+        let list = match (fold, self.options.dialect) {
+            (true, Dialect::Postgres) => {
+                let folded = placeholders.iter().map(|item| format!("lower({item})"));
+                format!(
+                    "lower({subject}) IN ({})",
+                    folded.collect::<Vec<_>>().join(", ")
+                )
             }
-            // A negative start counts from the end in SQLite only.
-            Function::EndsWith => format!(
-                "substr({subject}, length({subject}) - length({placeholder}) + 1) = {placeholder}"
-            ),
-            _ => format!("{} > 0", self.position(&subject, &placeholder)),
+            (true, Dialect::Sqlite) => {
+                format!("{subject} COLLATE NOCASE IN ({})", placeholders.join(", "))
+            }
+            (false, _) => format!("{subject} IN ({})", placeholders.join(", ")),
         };
-        self.push(&sql);
+        self.push(&list);
         Ok(())
     }
-}
-
-fn unsupported<T>(what: &str) -> Result<T, SqlError> {
-    Err(SqlError::Unsupported {
-        what: what.to_owned(),
-    })
 }
