@@ -1,7 +1,8 @@
 //! Serves a Dataverse stand-in until the process is stopped.
 //!
-//! `cargo run -p duet-sandbox --example dataverse -- [ADDRESS [FILE]]` prints one line of JSON with
-//! its URL and a client that may sign in.
+//! `cargo run -p duet-sandbox --example dataverse -- [ADDRESS [FILE [CERTIFICATE]]]` prints one line
+//! of JSON with its URL and a client that may sign in. The rows live in FILE, or in memory when it
+//! is `-`; with CERTIFICATE it serves TLS and writes there what clients shall trust.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -23,9 +24,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(address) = arguments.next() {
         config.bind = address.parse::<SocketAddr>()?;
     }
-    if let Some(file) = arguments.next() {
+    if let Some(file) = arguments.next().filter(|file| file != "-") {
         config.place = Place::File(file.into());
     }
+    config.certificate = arguments.next().map(Into::into);
     let running = Dataverse::start(config).await?;
     println!(
         "{}",

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::errors::{ApiError, ApiResult};
 use super::options::{Options, Preferences};
 use super::resource;
-use super::service::{Inner, Outer, aimed, body_bytes, cut_off, error_reply};
+use super::service::{Inner, LONGEST_PART_URL, Outer, aimed, body_bytes, cut_off, error_reply};
 use super::session::{Call, Reply};
 
 /// Answers a batch.
@@ -124,7 +124,11 @@ impl Progress<'_> {
     fn single(&mut self, request: &PartRequest) -> PartResponse {
         let (call, path, query) = self.call(request);
         let annotated = call.preferences.annotations.is_some();
-        let outcome = if super::locate::below_root(&path).starts_with("$batch") {
+        let outcome = if request.url.len() > LONGEST_PART_URL {
+            Err(ApiError::malformed(
+                "The URL of a request in the batch is too long.",
+            ))
+        } else if super::locate::below_root(&path).starts_with("$batch") {
             Err(ApiError::malformed(
                 "A batch request cannot hold another batch request.",
             ))

@@ -64,7 +64,7 @@ pub(super) struct Outer<'a> {
     pub(super) headers: &'a axum::http::HeaderMap,
 }
 
-/// What is in the URL of a request or of a part of a batch.
+/// Where the Web API begins, up to the minor version.
 const ROOT: &str = "/api/data/v9.";
 
 impl Service for Inner {
@@ -128,8 +128,9 @@ impl Service for Inner {
                 content_ids: HashMap::new(),
             };
             let preferences = call.preferences.clone();
-            let outcome =
-                check_path(path).and_then(|()| self.run(&outer, call, path, request.uri().query()));
+            let outcome = check_length(request.uri())
+                .and_then(|()| check_path(path))
+                .and_then(|()| self.run(&outer, call, path, request.uri().query()));
             Self::finish(outcome, &preferences)
         };
         response.extensions_mut().insert(caller);
@@ -182,6 +183,13 @@ impl Inner {
     /// Makes the rows every organisation has.
     pub(super) fn found(&self) -> Result<(), crate::rows::RowsError> {
         let name = &self.settings.organization_name;
+        let days = self.settings.change_retention_days;
+        let kept_since = self
+            .clock
+            .now()
+            .as_second()
+            .saturating_sub(days.saturating_mul(86_400));
+        self.rows.write(|tx| tx.forget_deletions(kept_since))?;
         super::organisation::found(
             &self.model,
             &self.rows,
@@ -527,7 +535,27 @@ pub(super) fn aimed(mut call: Call, path: &str, query: Option<&str>) -> ApiResul
     Ok(call)
 }
 
-/// The web server in front of the service refuses some characters in a path.
+/// The longest URL of a request, and of a part of a batch, in characters.
+const LONGEST_URL: usize = 32_768;
+pub(super) const LONGEST_PART_URL: usize = 65_536;
+
+/// The web server in front of the service refuses long URLs.
+fn check_length(uri: &axum::http::Uri) -> ApiResult<()> {
+    if uri
+        .path_and_query()
+        .is_none_or(|target| target.as_str().len() <= LONGEST_URL)
+    {
+        return Ok(());
+    }
+    let message = format!("The URL is longer than {LONGEST_URL} characters; send it in a batch.");
+    Err(ApiError::new(
+        StatusCode::URI_TOO_LONG,
+        "0x80060888",
+        message,
+    ))
+}
+
+/// And some characters in a path.
 fn check_path(path: &str) -> ApiResult<()> {
     let decoded = decode_path(path);
     let quoted: String = decoded.split('\'').skip(1).step_by(2).collect();

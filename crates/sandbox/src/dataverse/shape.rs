@@ -207,7 +207,13 @@ fn render_into(
     row: &Row,
 ) -> ApiResult<()> {
     for column in &shape.columns {
-        let value = row.get(&column.name);
+        // A secret can be written, never read.
+        let secret = table.name() == "serviceendpoint" && column.name == "authvalue";
+        let value = if secret {
+            &Value::Null
+        } else {
+            row.get(&column.name)
+        };
         let name = column.property_name();
         if call.preferences.annotations.is_some() && !matches!(value, Value::Null) {
             annotate(body, session, call, column, &name, value, row)?;

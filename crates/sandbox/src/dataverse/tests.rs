@@ -5,6 +5,7 @@ mod changes;
 mod hooks;
 mod metadata;
 mod queries;
+mod robustness;
 mod selections;
 mod values;
 mod writes;
@@ -364,4 +365,12 @@ async fn a_lost_answer_leaves_the_row() {
             "{fault}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_url_has_a_longest_length() {
+    let stage = Stage::new().await;
+    let filter = |length: usize| format!("accounts?$filter=name eq '{}'", "x".repeat(length));
+    stage.get(&filter(30_000)).await.expect(200);
+    assert_eq!(stage.get(&filter(33_000)).await.status, 414);
 }
