@@ -52,12 +52,8 @@ impl Shown {
     }
 
     fn line(&self, line: &str) {
-        if self.terminal.live() {
-            // Fails only when the terminal is gone, and then nobody reads.
-            let _ = self.bars.println(line);
-        } else {
-            self.terminal.say(line);
-        }
+        // Takes the bars away for a moment; without any this only prints.
+        self.bars.suspend(|| self.terminal.say(line));
     }
 
     fn show(&self, event: &Event) {

@@ -2,6 +2,7 @@
 
 use crate::terminal::table;
 use duet_engine::SyncReport;
+use duet_store::accounting::Boxes;
 
 /// What was read, and what became of it, map by map.
 pub fn sync(report: &SyncReport) -> String {
@@ -28,6 +29,8 @@ pub fn sync(report: &SyncReport) -> String {
     let rows = report
         .maps
         .iter()
+        // Most maps of a repeated sync have nothing to tell.
+        .filter(|map| map.boxes != Boxes::default())
         .map(|map| {
             let boxes = &map.boxes;
             let mut row = vec![map.map.clone(), map.side.to_string()];
