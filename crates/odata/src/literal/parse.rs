@@ -84,7 +84,7 @@ fn word(scanner: &mut Scanner<'_>) -> Result<Option<Literal>, ParseError> {
         _ => None,
     };
     // `null/x`, `true(…)` are names that happen to look like words of the language.
-    if plain.is_none() || matches!(scanner.peek(), Some('/' | '(' | ':' | '=')) {
+    if plain.is_none() || matches!(scanner.peek(), Some('/' | '(')) {
         scanner.reset(start);
         return Ok(None);
     }

@@ -102,14 +102,11 @@ fn at_end(scanner: &Scanner<'_>) -> bool {
 
 /// Whether this word stands here with more of the search after it; else it is a word to find.
 fn at_word(scanner: &Scanner<'_>, word: &str) -> bool {
-    let rest = scanner.rest().strip_prefix(word).map(str::trim_start);
-    rest.is_some_and(|after| {
-        let blank = scanner
-            .rest()
-            .get(word.len()..)
-            .is_some_and(|rest| rest.starts_with([' ', '\t']));
-        blank && !after.is_empty() && !after.starts_with(')')
-    })
+    let Some(rest) = scanner.rest().strip_prefix(word) else {
+        return false;
+    };
+    let after = rest.trim_start_matches([' ', '\t']);
+    after.len() < rest.len() && !after.is_empty() && !after.starts_with(')')
 }
 
 fn operator(scanner: &mut Scanner<'_>, word: &str) -> bool {
@@ -208,6 +205,7 @@ mod tests {
             ("\"a b\" AND NOT NOT c", "\"a b\" AND NOT NOT c"),
             ("a AND", "a AND \"AND\""),
             ("or", "or"),
+            ("a AND \u{b}", "a AND \u{b}"),
         ] {
             let search = Search::parse(text).unwrap();
             assert_eq!(search.to_string(), printed, "{text}");

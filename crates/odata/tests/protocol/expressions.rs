@@ -83,6 +83,7 @@ fn other_spellings_have_one_canonical_form() {
         ("a add b add c", "a add b add c"),
         ("(a and b) and c", "(a and b) and c"),
         ("not a eq b", "not a eq b"),
+        ("case(a:1,truE:2)", "case(a : 1,true : 2)"),
         ("- a", "-a"),
         ("-(5)", "- 5"),
         ("-(-5)", "- -5"),
