@@ -2,8 +2,8 @@
 //!
 //! All findings are collected: each has its place in the file, the facts that clash and a fix.
 //! Errors prevent the map from running; warnings tell which rows will not fare as the author may
-//! think. The steps: the tables, then every field line ([`fields`], [`transforms`]), the company ([`company`]),
-//! the key ([`key`]), the filters, and at last what the tables demand ([`demands`]).
+//! think. The steps: the tables, the filters, every field line ([`fields`], [`transforms`]), the
+//! company ([`company`]), the key ([`key`]), and at last what the tables demand ([`demands`]).
 
 mod company;
 mod demands;
@@ -61,6 +61,7 @@ impl CompiledMap {
             sources,
             schemas: PerSide { left, right },
             slots: PerSide::default(),
+            filters: PerSide::default(),
             found,
         };
         let map = compiler.map();
@@ -78,6 +79,7 @@ struct Compiler<'a> {
     sources: PerSide<&'a dyn SchemaSource>,
     schemas: PerSide<&'a TableSchema>,
     slots: PerSide<Vec<Slot>>,
+    filters: PerSide<Option<Predicate>>,
     found: Vec<Diagnostic>,
 }
 
@@ -85,10 +87,10 @@ impl Compiler<'_> {
     /// Compiles as much as can be, so that one error does not hide the next; `None` where a map
     /// cannot be put together.
     fn map(&mut self) -> Option<CompiledMap> {
+        self.filters = PerSide::from_fn(|side| self.filter(side));
         let compiled = self.fields();
         let company = self.company();
         let key = self.key(&compiled);
-        let filters = PerSide::from_fn(|side| self.filter(side));
         let units: Vec<Unit> = compiled.units;
         let flows = PerSide::from_fn(|side| units.iter().any(|unit| unit.flows[side]));
         self.demands(&units, company.as_ref(), flows);
@@ -98,7 +100,7 @@ impl Compiler<'_> {
                 .iter()
                 .map(|slot| slot.name.clone())
                 .collect();
-            for name in filters[side].iter().flat_map(Predicate::columns) {
+            for name in self.filters[side].iter().flat_map(Predicate::columns) {
                 if !names.iter().any(|known| known == name) {
                     names.push(name.to_owned());
                 }
@@ -123,7 +125,7 @@ impl Compiler<'_> {
             units,
             company: company?,
             key: key?,
-            filters,
+            filters: std::mem::take(&mut self.filters),
             flows,
             shared_targets,
         })

@@ -147,6 +147,8 @@ pub(crate) struct KeyColumn {
     pub(crate) at: PerSide<KeyAt>,
     pub(crate) values: Option<ValueMap>,
     pub(crate) required: bool,
+    /// Whether only the day of a date counts, because one side keeps no time.
+    pub(crate) day: bool,
 }
 
 /// Where a key part stands on one side.

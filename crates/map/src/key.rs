@@ -1,6 +1,6 @@
 //! The canonical integration key of a row, equal on both sides of a pair.
 
-use crate::canonical::key_text;
+use crate::canonical::{day_of, key_text};
 use crate::compiled::{CompanyColumn, CompiledMap, KeyAt, KeyColumn, PathEnd};
 use crate::convert::convert;
 use crate::lookup::{FindCandidate, FollowNeed, LookupNeed, Resolution, ResolvedLookups};
@@ -183,7 +183,10 @@ impl CompiledMap {
 
     /// The key text of a value of either side in the left side's spelling and type.
     fn left_text(&self, side: Side, part: &KeyColumn, value: &Value) -> String {
-        if side == Side::Left {
+        if let (true, Value::DateTime(at)) = (part.day, value) {
+            return key_text(&Value::Date(day_of(*at)));
+        }
+        if side == Side::Left || part.day {
             return key_text(value);
         }
         if let Some(values) = &part.values {

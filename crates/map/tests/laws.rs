@@ -395,6 +395,20 @@ proptest! {
     }
 
     #[test]
+    fn a_day_in_a_key_is_one_day_on_both_sides(day in 1i8..29, hour in 0i8..24) {
+        let file = "map: m\nversion: 1.0.0\nwhy: Laws.\nleft: { entity: Workers }\nright: { entity: workers }\n\
+            company: shared\nkey: [Born = born]\nmaster: left\nfields:\n  - Born = born\n";
+        let file = MapFile::parse(file, "m.yaml").unwrap();
+        let (map, _) = CompiledMap::compile(&file, &finance(), &sales()).unwrap();
+        let date = jiff::civil::date(2024, 2, day);
+        let moment = jiff::tz::TimeZone::UTC.to_timestamp(date.at(hour, 30, 0, 0)).unwrap();
+        let resolved = ResolvedLookups::new();
+        let left = map.key(Side::Left, &Row::new().with("Born", Value::Date(date)), &resolved).unwrap();
+        let right = map.key(Side::Right, &Row::new().with("born", Value::DateTime(moment)), &resolved).unwrap();
+        prop_assert_eq!(left, right);
+    }
+
+    #[test]
     fn no_row_panics(row in any_row(), other in any_row(), from_left in any::<bool>()) {
         let map = &*MAP;
         let from = if from_left { Side::Left } else { Side::Right };

@@ -77,6 +77,9 @@ impl Compiler<'_> {
             let (End::Column(slot) | End::Lookup { slot, .. }) = end;
             self.slots[*side][*slot].required
         });
+        let day = Side::BOTH
+            .iter()
+            .any(|side| self.type_of(*side, &ends[*side]) == ColumnType::Date);
         let at = PerSide::from_fn(|side| match &ends[side] {
             End::Column(slot) => {
                 self.slots[side][*slot].rule.fold = true;
@@ -91,6 +94,7 @@ impl Compiler<'_> {
             at,
             values: line.transform.values.clone(),
             required,
+            day,
         })
     }
 

@@ -9,7 +9,7 @@ use crate::convert::{Fit, fit, literal};
 use crate::file::{Field, Marked};
 use crate::schema::ColumnType;
 use crate::side::{PerSide, Side};
-use crate::value::Value;
+use crate::value::{Row, Value};
 use crate::values::ValueMap;
 use crate::words::a;
 
@@ -85,7 +85,7 @@ impl Compiler<'_> {
             let mapped = |value: &Value| pairs.iter().any(|pair| like(&pair[from], value));
             let missing: Vec<String> = members(&types[from])
                 .into_iter()
-                .filter(|value| !mapped(value))
+                .filter(|value| !mapped(value) && self.can_occur(from, field, value))
                 .map(|value| value.to_string())
                 .collect();
             if !missing.is_empty() {
@@ -128,6 +128,19 @@ impl Compiler<'_> {
                 );
             }
         }
+    }
+
+    /// Whether a row with this value can pass its side's filter, as far as a filter on this column
+    /// alone tells.
+    fn can_occur(&self, side: Side, field: &Field, value: &Value) -> bool {
+        let Some(filter) = &self.filters[side] else {
+            return true;
+        };
+        let Some(column) = self.schemas[side].column(&written(field, side)) else {
+            return true;
+        };
+        let alone = filter.columns().iter().all(|name| *name == column.name);
+        !alone || filter.holds(&Row::new().with(column.name.clone(), value.clone()))
     }
 
     /// Whether the values of one column can stand in the other.
