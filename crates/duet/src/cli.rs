@@ -149,3 +149,21 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_stand_behind_the_command() {
+        let cli = Cli::try_parse_from(["duet", "status", "--json", "-c", "other.yaml"]).unwrap();
+        assert!(cli.global.json);
+        assert_eq!(cli.global.config, PathBuf::from("other.yaml"));
+    }
+}

@@ -110,3 +110,83 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         "check who may read it, and that it is UTF-8 text".to_owned(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const DUET: &str = "\
+duet: 1
+name: test
+left: { system: finops, url: 'http://l', tenant: t, client-id: c, client-secret: { env: S } }
+right: { system: dataverse, url: 'http://r', tenant: t, client-id: c, client-secret: { env: S } }
+maps: MAPS
+";
+
+    fn names(maps: &str) -> Result<Vec<String>, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [
+            "maps/a/one.yaml",
+            "maps/b/two.yaml",
+            "maps/b/notes.txt",
+            "extra.yaml",
+        ] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let text = DUET.replace("MAPS", maps);
+        let config = Config::parse(&text, "duet.yaml", folder.path()).unwrap();
+        let sources = read(&config)?;
+        Ok(sources
+            .iter()
+            .map(|source| {
+                let path = Path::new(&source.file);
+                path.file_name().unwrap().to_string_lossy().into_owned()
+            })
+            .collect())
+    }
+
+    #[test]
+    fn folders_files_and_patterns_name_maps_once() {
+        assert_eq!(names("[maps]").unwrap(), ["one.yaml", "two.yaml"]);
+        assert_eq!(
+            names("[maps/b/two.yaml, maps]").unwrap(),
+            ["one.yaml", "two.yaml"]
+        );
+        assert_eq!(
+            names("['maps/*/t*.yaml', extra.yaml]").unwrap(),
+            ["extra.yaml", "two.yaml"]
+        );
+    }
+
+    #[test]
+    fn an_entry_that_names_nothing_is_an_error() {
+        let failure = names("[maps, mpas]").unwrap_err();
+        assert_eq!(failure.exit, Exit::Configuration);
+        assert_eq!(failure.findings[0].code, codes::NO_MAPS);
+    }
+
+    #[test]
+    fn two_files_may_not_carry_one_name() {
+        let text = "\
+map: same
+version: 1.0.0
+why: Two of a kind.
+left: { entity: CustomersV3 }
+right: { entity: accounts }
+company: per-company
+key: [CUSTOMERACCOUNT = accountnumber]
+master: left
+fields: [CUSTOMERACCOUNT = accountnumber]
+";
+        let source = |file: &str| Source {
+            file: file.to_owned(),
+            text: text.to_owned(),
+        };
+        let (files, findings) = parse(&[source("one.yaml"), source("two.yaml")]);
+        assert_eq!(files.len(), 1);
+        assert_eq!(findings[0].code, codes::SAME_MAP);
+    }
+}

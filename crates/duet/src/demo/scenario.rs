@@ -602,3 +602,18 @@ fn trimmed(number: &str) -> &str {
 
 /// How long the scenario waits for the engine to come to rest.
 pub const REST: Duration = Duration::from_mins(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_compare_by_value_and_texts_by_letter() {
+        let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert!(same(&number("12345.0000"), &json!(12345)));
+        assert!(!same(&number("12345.0001"), &json!(12345)));
+        assert!(!same(&number("100"), &json!(1)));
+        assert!(same(&json!("Yes"), &json!("Yes")));
+        assert!(!same(&Value::Null, &json!(0)));
+    }
+}
