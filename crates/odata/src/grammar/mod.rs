@@ -3,7 +3,7 @@
 //! The parsers of this crate build trees and are generous; this module builds nothing and is
 //! exact: it says whether a text fits a rule such as `commonExpr` or `odataUri`. It works on
 //! percent-encoded text, as the published grammar does. The rules stand in tables by subject, in
-//! a notation of our own ([`notation`]), and one matcher interprets them ([`matcher`]).
+//! a notation of our own (`notation`), and one matcher interprets them (`matcher`).
 
 mod apply;
 mod expressions;

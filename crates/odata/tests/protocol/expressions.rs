@@ -100,6 +100,7 @@ fn words_of_the_language_may_be_properties() {
         "contains eq 'x'",
         "any eq 1",
         "null/x eq 1",
+        "case(a eq not : 1,not : 2)",
     ] {
         prints(text, text);
     }

@@ -220,8 +220,8 @@ impl<'a> Parser<'a> {
         {
             let spaced = self.scanner.skip_blanks();
             // `not(x)` could be a call; no service names a function so.
-            let follows_operator = spaced && self.at_infix();
-            if !follows_operator {
+            let is_property = spaced && (self.at_infix() || self.at_end());
+            if !is_property {
                 let (inner, height) = self.climb(UNARY)?;
                 return Ok((Expr::Not(Box::new(inner)), (height + 1, false)));
             }
@@ -232,6 +232,14 @@ impl<'a> Parser<'a> {
             None => self.path()?,
         };
         Ok((expr, (height, false)))
+    }
+
+    /// Whether nothing stands here that an operand could start with.
+    fn at_end(&self) -> bool {
+        matches!(
+            self.scanner.peek(),
+            None | Some(')' | ',' | ':' | ']' | '}')
+        )
     }
 
     /// Whether an infix operator stands here, which makes the word before it a property.
