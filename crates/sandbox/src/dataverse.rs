@@ -8,7 +8,10 @@
 mod address;
 mod apply;
 mod batch;
+mod binding;
 mod bulk_delete;
+mod change;
+mod computed;
 mod conditions;
 mod cookie;
 mod csdl;
@@ -27,6 +30,7 @@ mod model;
 mod operations;
 mod options;
 mod organisation;
+mod precondition;
 mod read;
 mod resource;
 mod selection;

@@ -3,12 +3,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::change::object;
 use super::conditions::{condition_sql, fetch_operator};
 use super::errors::{ApiError, ApiResult};
 use super::model::Table;
+use super::precondition::Condition;
 use super::selection::{column, column_sql};
 use super::session::{Call, Reply, Session};
-use super::write::{self, Condition, object};
+use super::write;
 use crate::rows::Sql;
 
 /// How deeply filters may nest.

@@ -1,7 +1,7 @@
 //! The condition operators of `FetchXML` and `QueryExpression` as SQL.
 
+use super::binding::literal_of;
 use super::errors::{ApiError, ApiResult};
-use super::filter::literal_of;
 use crate::rows::{Sql, Value};
 use crate::schema::Column;
 

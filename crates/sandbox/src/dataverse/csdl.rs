@@ -6,7 +6,7 @@ use odata::csdl::{
     Property, Schema, TypeRef,
 };
 
-use super::filter::edm_type;
+use super::binding::edm_type;
 use super::model::{ColumnFacts, Model, Table};
 
 /// The text of `$metadata`, with or without its annotations.

@@ -5,12 +5,14 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::address::{Argument, Segment};
+use super::change::object;
 use super::errors::{ApiError, ApiResult};
 use super::locate::{Located, bound, locate};
 use super::model::Table;
 use super::organisation::{BUSINESS_UNIT, ORGANIZATION};
+use super::precondition::Condition;
 use super::session::{Call, Reply, Session};
-use super::write::{self, Condition, object};
+use super::write;
 use super::{bulk_delete, resource, value};
 
 /// The version of the Web API that the stand-in follows.

@@ -8,9 +8,9 @@ use super::cookie::Cookie;
 use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
 use super::model::{Model, Table};
+use super::precondition;
 use super::session::{Call, Reply, ReplyBody, Row, Session};
 use super::shape::{Shape, etag, render};
-use super::write;
 use crate::rows::{Order, Sql, keyset_after};
 
 /// The greatest number that `$count` tells.
@@ -25,8 +25,9 @@ pub(super) fn one(session: &Session<'_>, call: &Call, table: &Table, id: &str) -
         .headers
         .get("if-none-match")
         .and_then(|value| value.to_str().ok());
-    let unchanged =
-        tag.is_some_and(|tag| tag == "*" || write::version(tag) == write::version(&etag(&row)));
+    let unchanged = tag.is_some_and(|tag| {
+        tag == "*" || precondition::version(tag) == precondition::version(&etag(&row))
+    });
     if unchanged && !shape.expands() && call.preferences.annotations.is_none() {
         return Ok(Reply::empty(StatusCode::NOT_MODIFIED));
     }

@@ -4,12 +4,14 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
 use super::address::Segment;
+use super::change::object;
 use super::errors::{ApiError, ApiResult};
 use super::locate::{Located, bound, by_alternate_key, key_address, locate};
 use super::model::{ColumnFacts, Model, Table};
+use super::precondition::Condition;
 use super::session::{Call, Reply, ReplyBody, Session};
 use super::shape::{Shape, etag, pointing_at};
-use super::write::{self, Condition, object};
+use super::write;
 use super::{apply, csdl, delta, fetchxml, metadata, operations, read, sql};
 use crate::faults::Plan;
 
