@@ -77,3 +77,29 @@ pub const LOOP: Code = Code(3047);
 
 /// The body of a webhook is not of a known form.
 pub const NOTICE_UNREADABLE: Code = Code(3050);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_code_stands_once_and_has_a_page() {
+        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
+        let numbers: Vec<&str> = include_str!("codes.rs")
+            .split("= Code(")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')'))
+            .map(|(number, _)| number)
+            .filter(|number| number.parse::<u16>().is_ok())
+            .collect();
+        assert!(numbers.len() > 30);
+        assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len());
+        for number in numbers {
+            let page = pages.join(format!("DUET{number}.md"));
+            let text = std::fs::read_to_string(&page).unwrap();
+            assert!(text.starts_with(&format!("# DUET{number}: ")), "{number}");
+            assert!(text.contains("## What to do"), "{number}");
+        }
+    }
+}

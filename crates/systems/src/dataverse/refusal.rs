@@ -164,6 +164,11 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
                 None => "the table is not there; correct the map".into(),
             },
         ),
+        "0x80060888" if words.has("The key in the request URI is not valid") => (
+            Class::FixMap,
+            codes::NO_KEY,
+            "the columns of a key are not those of any key of the table; correct the map".into(),
+        ),
         "0x8006088D" => (
             Class::FixMap,
             codes::NO_VERSIONS,
