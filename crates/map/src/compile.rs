@@ -2,8 +2,8 @@
 //!
 //! All findings are collected: each has its place in the file, the facts that clash and a fix.
 //! Errors prevent the map from running; warnings tell which rows will not fare as the author may
-//! think. The steps: the tables, the filters, every field line ([`fields`], [`transforms`]), the
-//! company ([`company`]), the key ([`key`]), and at last what the tables demand ([`demands`]).
+//! think. The steps: the tables, the filters, every field line (`fields`, `transforms`), the
+//! company (`company`), the key (`key`), and at last what the tables demand (`demands`).
 
 mod company;
 mod demands;

@@ -2,7 +2,7 @@
 //!
 //! F&O's maps are written as X++ query ranges ([`xpp`]), Dataverse's and everyone else's in
 //! `OData`'s `$filter`. Both become [`odata::expr::Expr`]; the compiler turns that into a
-//! [`Predicate`] over rows. Either dialect may stand on either side: their operators differ, so
+//! predicate over rows. Either dialect may stand on either side: their operators differ, so
 //! [`Dialect::of`] can tell them apart.
 
 mod predicate;

@@ -4,7 +4,7 @@
 //! from outside (schemas, resolved lookups) comes in as a value. The road through the crate:
 //!
 //! 1. [`value`], [`schema`], [`record`]: what a row holds and what a table promises.
-//! 2. [`file`] reads a map file, [`filter`] both filter dialects.
+//! 2. [`mod@file`] reads a map file, [`filter`] both filter dialects.
 //! 3. [`compile`] binds the file to two schemas: a [`CompiledMap`], or [`diagnostic`]s.
 //! 4. A row's way through it: [`key`], [`image`] (diff), [`lookup`]s, [`translate`], [`merge`],
 //!    [`check`], and after the write the image again.

@@ -1,6 +1,6 @@
 //! The X++ query-range dialect: `((PartyType == "Person") && !(Name like "A*"))`.
 //!
-//! [`parse`] reads it into `OData`'s expression tree, [`print`] writes such a tree as F&O's query
+//! [`parse()`] reads it into `OData`'s expression tree, [`print()`] writes such a tree as F&O's query
 //! ranges want it, every condition in its own parentheses. Values are texts in double quotes,
 //! numbers, dates as `23\06\2021` and enumeration members as `AccountType::Customer`.
 
