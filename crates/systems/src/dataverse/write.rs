@@ -292,3 +292,7 @@ fn created_id(answer: &Answer) -> Option<RecordId> {
 fn refuse_all(error: &SystemError, count: usize) -> Vec<Result<Written, SystemError>> {
     (0..count).map(|_| Err(failure::copy(error))).collect()
 }
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

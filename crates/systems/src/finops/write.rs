@@ -245,3 +245,86 @@ fn complete_key(table: &Table, row: &Row) -> Option<RecordId> {
 fn refuse_all(error: &SystemError, count: usize) -> Vec<Result<Written, SystemError>> {
     (0..count).map(|_| Err(failure::copy(error))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use duet_map::schema::{Column, ColumnType, TableSchema};
+    use duet_map::value::Value;
+    use reqwest::header::HeaderMap;
+
+    fn table() -> Table {
+        let text = |name: &str| {
+            let column = Column {
+                name: name.into(),
+                ty: ColumnType::Text { max_length: None },
+                required: true,
+                create: true,
+                update: false,
+                empty: None,
+            };
+            (name.to_lowercase(), column)
+        };
+        Table {
+            schema: TableSchema {
+                name: "CustomersV3".into(),
+                type_name: "CustomerV3".into(),
+                title: "Customers V3".into(),
+                primary_key: vec!["dataAreaId".into(), "CustomerAccount".into()],
+                alternate_keys: Vec::new(),
+                company: Some("dataAreaId".into()),
+                columns: [text("dataAreaId"), text("CustomerAccount")].into(),
+                tracks_changes: false,
+            },
+            set: "CustomersV3".into(),
+            modified: None,
+        }
+    }
+
+    #[test]
+    fn a_created_records_key_is_read_from_its_link() {
+        let located_at = |link: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("location", link.parse().unwrap());
+            let answer = Answer {
+                what: String::new(),
+                status: StatusCode::NO_CONTENT,
+                headers,
+                body: Bytes::new(),
+                repeated: false,
+                torn: false,
+            };
+            located(&table(), &answer).map(|id| id.0)
+        };
+        assert_eq!(
+            located_at(
+                "https://env/data/CustomersV3(CustomerAccount='C%2F1''s',dataAreaId='USMF')?cross-company=true"
+            )
+            .as_deref(),
+            Some("dataAreaId='usmf',CustomerAccount='C/1''s'")
+        );
+        for other in [
+            "https://env/data/CustomersV3",
+            "x",
+            "https://env/data/CustomersV3(5)",
+        ] {
+            assert_eq!(located_at(other), None);
+        }
+    }
+
+    #[test]
+    fn a_row_with_its_whole_key_names_itself() {
+        let row = Row::new()
+            .with("DATAAREAID", "USMF")
+            .with("CUSTOMERACCOUNT", "1");
+        assert_eq!(
+            complete_key(&table(), &row).map(|id| id.0).as_deref(),
+            Some("dataAreaId='usmf',CustomerAccount='1'")
+        );
+        let row = Row::new()
+            .with("dataAreaId", "usmf")
+            .with("CustomerAccount", Value::Null);
+        assert_eq!(complete_key(&table(), &row), None);
+    }
+}
