@@ -1,9 +1,9 @@
 //! Dataverse: its Web API (v9.2) behind [`System`].
 //!
-//! A call takes this road: [`metadata`] knows the tables and [`attribute`] their columns,
-//! [`coding`] turns rows into values and back, [`read`], [`find`] and [`write`] speak the
-//! protocol, and [`refusal`] turns the service's errors into ones that say what to do. [`notice`]
-//! reads what its webhooks post, and [`webhook`] registers them.
+//! A call takes this road: `metadata` knows the tables and `attribute` their columns,
+//! `coding` turns rows into values and back, `read`, `find` and `write` speak the
+//! protocol, and `refusal` turns the service's errors into ones that say what to do. `notice`
+//! reads what its webhooks post, and `webhook` registers them.
 
 mod attribute;
 mod coding;

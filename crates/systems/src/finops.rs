@@ -1,9 +1,9 @@
 //! Dynamics 365 Finance & Operations: its OData service behind [`System`].
 //!
-//! A call takes this road: [`metadata`] knows the entities, [`key`] spells record identifiers,
-//! [`coding`] turns rows into values and back, [`read`] pages through a table and through what
-//! changed in it ([`window`]), [`find`] searches, [`write`] writes, and [`refusal`] turns the
-//! service's errors into ones that say what to do. [`notice`] reads its events.
+//! A call takes this road: `metadata` knows the entities, `key` spells record identifiers,
+//! `coding` turns rows into values and back, `read` pages through a table and through what
+//! changed in it (`window`), `find` searches, `write` writes, and `refusal` turns the
+//! service's errors into ones that say what to do. `notice` reads its events.
 
 mod coding;
 mod config;
