@@ -179,9 +179,11 @@ impl Engine {
         Ok(true)
     }
 
-    /// Reads and applies until neither side has anything new and nothing is pending.
+    /// Reads and applies until neither side has anything new and nothing is pending. What waits for
+    /// something that nobody reports is tried once more.
     pub async fn quiesce(&self) -> Result<(), EngineError> {
         let core = &self.core;
+        core.recheck().await?;
         loop {
             for side in Side::BOTH {
                 while core.capture_notices(side).await? > 0 {}

@@ -13,7 +13,7 @@ use crate::resolve::UNOWNED;
 use duet_map::CompiledMap;
 use duet_map::side::Side;
 use duet_store::store::MapState;
-use futures::future::{BoxFuture, FutureExt, select, select_all};
+use futures::future::{BoxFuture, Either, FutureExt, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -28,11 +28,11 @@ impl Engine {
     pub async fn run(&self, stop: Stop) -> Result<(), EngineError> {
         if !self.is_synced().await? {
             let mut stopped = stop.clone();
-            let sync = self.sync().boxed();
+            let sync = self.sync_patiently(stop.clone()).boxed();
             let halt = stopped.wait_for(|stop| *stop).boxed();
             match select(sync, halt).await {
-                futures::future::Either::Left((report, _)) => drop(report?),
-                futures::future::Either::Right(_) => return Ok(()),
+                Either::Left((synced, _)) => synced?,
+                Either::Right(_) => return Ok(()),
             }
         }
         self.enter(MapState::Running).await?;
@@ -64,6 +64,20 @@ impl Engine {
         drop(tasks);
         self.enter(MapState::NotRunning).await?;
         outcome
+    }
+
+    /// The first sync of a project that runs: a side that is down is waited for.
+    async fn sync_patiently(&self, mut stop: Stop) -> Result<(), EngineError> {
+        let mut failures = 0;
+        loop {
+            match self.sync().await {
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    let pause = self.core.endure(error, &mut failures)?;
+                    self.core.pause(pause, None, &mut stop).await;
+                }
+            }
+        }
     }
 
     /// Reads one table's changes for as long as the engine runs.
@@ -155,17 +169,7 @@ impl Engine {
     async fn rechecker(&self, mut stop: Stop) -> Result<(), EngineError> {
         let core = &self.core;
         while !*stop.borrow() {
-            let tokens: Vec<String> = core
-                .store
-                .awaited()
-                .await?
-                .into_iter()
-                .map(|(token, _)| token)
-                .filter(|token| token.starts_with(UNOWNED))
-                .collect();
-            if !tokens.is_empty() && core.store.release(&tokens, core.clock.now()).await? > 0 {
-                core.wake_all_maps();
-            }
+            core.recheck().await?;
             core.pause(core.settings.recheck_every, None, &mut stop)
                 .await;
         }
@@ -174,6 +178,22 @@ impl Engine {
 }
 
 impl Core {
+    /// Makes changes pending again that wait for what nobody reports.
+    pub(crate) async fn recheck(&self) -> Result<(), EngineError> {
+        let tokens: Vec<String> = self
+            .store
+            .awaited()
+            .await?
+            .into_iter()
+            .map(|(token, _)| token)
+            .filter(|token| token.starts_with(UNOWNED))
+            .collect();
+        if !tokens.is_empty() && self.store.release(&tokens, self.clock.now()).await? > 0 {
+            self.wake_all_maps();
+        }
+        Ok(())
+    }
+
     /// What a task does about an error: a system that is down or busy is waited for, everything
     /// else ends the engine. Returns how long to wait.
     fn endure(&self, error: EngineError, failures: &mut u32) -> Result<Duration, EngineError> {

@@ -42,6 +42,12 @@ pub(crate) fn freed_token(map: &str, key: &Key) -> String {
     format!("freed:{map}:{}", key.0)
 }
 
+/// The token under which a change waits for a person's decision about its record: the record is
+/// deleted here too, or created there again.
+pub(crate) fn decided_token(map: &str, key: &Key) -> String {
+    format!("decided:{map}:{}", key.0)
+}
+
 /// The prefix of tokens that no settlement provides; they are tried again from time to time.
 pub(crate) const UNOWNED: &str = "find:";
 
@@ -93,7 +99,12 @@ impl Core {
         let mut resolved = ResolvedLookups::default();
         let mut finds = Vec::new();
         let mut follows = Vec::new();
-        for need in needs.into_iter().collect::<HashSet<_>>() {
+        let mut asked = HashSet::new();
+        for need in needs {
+            // In the order of asking, so that the same run asks the same questions.
+            if !asked.insert(need.clone()) {
+                continue;
+            }
             match need {
                 LookupNeed::Find(need) => finds.push(need),
                 LookupNeed::Follow(need) => follows.push(need),
@@ -247,9 +258,14 @@ impl Core {
             }
         }
         if !further.is_empty() {
-            let next: HashSet<FollowNeed> = further.iter().map(|(_, next)| next.clone()).collect();
+            let mut asked = HashSet::new();
+            let next: Vec<FollowNeed> = further
+                .iter()
+                .map(|(_, next)| next.clone())
+                .filter(|next| asked.insert(next.clone()))
+                .collect();
             let reached: HashMap<FollowNeed, Resolution> =
-                Box::pin(self.resolve_follows(next.into_iter().collect(), mode))
+                Box::pin(self.resolve_follows(next, mode))
                     .await?
                     .into_iter()
                     .collect();
@@ -287,7 +303,12 @@ impl Core {
                 let value = pair
                     .filter(|pair| mode == Follow::Any || pair.body.state != PairState::Deleted)
                     .and_then(|pair| pair.body.halves[side].image.get(first(&need.path)).cloned());
+                // A number that the other side has allocated is on its way here.
+                let to_come = mode == Follow::Paired
+                    && owner.allocates() == Some(side.other())
+                    && owner.key_paths(side).contains(&need.path);
                 match value {
+                    Some(Value::Null) if to_come => answers.push((need, None)),
                     Some(value) => answers.push((need, Some(value))),
                     None => still_open.push((pair.is_some(), need)),
                 }

@@ -86,8 +86,9 @@ impl CompiledMap {
     /// Whether a row holds exactly what an image says, column for column.
     pub fn matches_image(&self, side: Side, image: &Row, row: &Row) -> bool {
         self.slots[side].iter().all(|slot| {
+            let agreed = image.get(&slot.name);
             row.get(&slot.name)
-                .is_none_or(|value| slot.rule.same(value, image.value(&slot.name)))
+                .is_none_or(|value| agreed.is_some_and(|agreed| slot.rule.same(value, agreed)))
         })
     }
 }

@@ -50,8 +50,9 @@ impl CompiledMap {
             };
             let known = before
                 .next_if(|(name, _)| **name == slot.name)
-                .map_or(&Value::Null, |(_, value)| value);
-            if !slot.rule.same(value, known) {
+                .map(|(_, value)| value);
+            // Nothing was ever agreed of a column that the image lacks, not even emptiness.
+            if known.is_none_or(|known| !slot.rule.same(value, known)) {
                 changed.insert(*index);
             }
         }
@@ -88,8 +89,12 @@ impl CompiledMap {
             .filter_map(|slot| {
                 let name = slot.name.as_str();
                 let value = if slot.flows_out {
-                    let earlier = || before.and_then(|before| before.get(name));
-                    written.get(name).or_else(earlier).unwrap_or(&Value::Null)
+                    match (written.get(name), before) {
+                        (Some(written), _) => written,
+                        // A column of which nothing is agreed stays so until something is.
+                        (None, Some(before)) => before.get(name)?,
+                        (None, None) => &Value::Null,
+                    }
                 } else {
                     stored.get(name).or_else(|| written.get(name))?
                 };

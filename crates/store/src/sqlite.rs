@@ -27,7 +27,7 @@ use crate::change::{Change, Parked, ParkedFilter};
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::pair::Pair;
-use crate::settlement::{Settled, Settlement};
+use crate::settlement::{NewConflict, Settled, Settlement};
 use crate::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
@@ -327,6 +327,25 @@ impl Store for SqliteStore {
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError> {
         self.writer
             .write("store intents", move |tx| settle::add_intents(tx, &intents))
+            .await
+    }
+
+    async fn add_conflicts(
+        &self,
+        conflicts: Vec<(i64, NewConflict)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write("record conflicts", move |tx| {
+                history::add_conflicts(tx, &conflicts, now)
+            })
+            .await
+    }
+
+    async fn open_intents(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError> {
+        let map = map.to_owned();
+        self.reader()
+            .read("read intents", move |tx| settle::open_intents(tx, &map, to))
             .await
     }
 

@@ -5,7 +5,7 @@ use crate::change::{Change, NewChange, Parked, ParkedFilter};
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::pair::Pair;
-use crate::settlement::{FieldConflict, Settled, Settlement};
+use crate::settlement::{FieldConflict, NewConflict, Settled, Settlement};
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
@@ -211,6 +211,18 @@ pub trait Store: Send + Sync {
 
     /// Makes intents durable before their creates are sent.
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError>;
+
+    /// Records conflicts of changes, by their places in the journal, before the writes that settle
+    /// them: once a value is written over, nobody can tell any more that it was there. The same
+    /// conflict told again, with the settlement too, makes no second record.
+    async fn add_conflicts(
+        &self,
+        conflicts: Vec<(i64, NewConflict)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The intents of creates on a side of a map whose outcome is not settled.
+    async fn open_intents(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError>;
 
     /// The intents of these changes; ask for what a change supersedes, too. An intent goes away when
     /// its change settles as anything but postponed, or ends as coalesced.

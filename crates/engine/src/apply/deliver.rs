@@ -3,19 +3,22 @@
 //! A write names the version it was merged against. When the other side has moved meanwhile, the
 //! record is read and merged again; nothing is written over what nobody has seen.
 
-use super::settle::Landing;
+use super::settle::{End, Landing, conflict_of};
 use super::target::{Target, current};
-use super::{Errand, Upsert, Wish, parked, passes};
+use super::{Errand, Upsert, Wish, parked, passes, update};
 use crate::core::Core;
 use crate::error::EngineError;
+use crate::resolve::{UNOWNED, decided_token, key_token};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
 use duet_map::merge::Merged;
-use duet_map::record::RecordId;
+use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
-use duet_store::change::ParkReason;
+use duet_store::change::{NewChange, Park, ParkReason};
+use duet_store::pair::PairState;
 use duet_store::settlement::{Outcome, Settlement};
+use duet_store::store::Capture;
 use duet_systems::{Class, SystemError, Write, Written};
 use jiff::SignedDuration;
 use std::time::Duration;
@@ -38,7 +41,7 @@ pub(super) struct Ready {
 /// What became of one attempt.
 pub(super) enum Attempt {
     /// It ended.
-    Ended(Box<Settlement>),
+    Ended(Box<End>),
     /// The other side moved: read and merge again.
     Again(Box<Errand>),
 }
@@ -50,18 +53,22 @@ impl Core {
         map: &CompiledMap,
         errands: Vec<Errand>,
     ) -> Result<Vec<Settlement>, EngineError> {
-        let mut settlements = Vec::with_capacity(errands.len());
+        let mut ends: Vec<End> = Vec::with_capacity(errands.len());
         let mut open = errands;
         for merge in 0..MERGES {
             if open.is_empty() {
                 break;
+            }
+            let looked = self.tick().await?;
+            for errand in &mut open {
+                errand.looked = looked;
             }
             let targets = self.targets(map, &open, merge > 0).await?;
             let mut ready = Vec::new();
             for (errand, target) in open.drain(..).zip(targets) {
                 match self.prepare(map, errand, target) {
                     Ok(one) => ready.push(one),
-                    Err(settlement) => settlements.push(*settlement),
+                    Err(end) => ends.push(*end),
                 }
             }
             for to in Side::BOTH {
@@ -69,7 +76,7 @@ impl Core {
                 ready = others;
                 for attempt in self.write(map, to, mine).await? {
                     match attempt {
-                        Attempt::Ended(settlement) => settlements.push(*settlement),
+                        Attempt::Ended(end) => ends.push(*end),
                         Attempt::Again(errand) => open.push(*errand),
                     }
                 }
@@ -78,12 +85,46 @@ impl Core {
         // What still moves is edited right now; it comes back in a moment.
         for errand in open {
             let until = self.due_again(errand.change.attempts, None);
-            settlements.push(errand.ends(Outcome::Postponed {
+            let outcome = Outcome::Postponed {
                 until,
                 code: Code(4104).to_string(),
-            }));
+            };
+            ends.push(errand.ends(outcome).into());
         }
-        Ok(settlements)
+        self.journal_what_is_to_come(map, &mut ends).await?;
+        Ok(ends.into_iter().map(|end| end.settlement).collect())
+    }
+
+    /// Journals what targets hold that has to travel back, unless their own changes are on their
+    /// way. Before the settlement: a crash between the two repeats it and loses nothing.
+    async fn journal_what_is_to_come(
+        &self,
+        map: &CompiledMap,
+        ends: &mut [End],
+    ) -> Result<(), EngineError> {
+        for side in Side::BOTH {
+            let mut changes: Vec<NewChange> = ends
+                .iter_mut()
+                .filter(|end| {
+                    end.still_to_come
+                        .as_ref()
+                        .is_some_and(|change| change.side == side)
+                })
+                .filter_map(|end| end.still_to_come.take().map(|change| *change))
+                .collect();
+            if changes.is_empty() {
+                continue;
+            }
+            let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
+            let coming = self.store.pending_upserts(map.id(), side, &keys).await?;
+            changes.retain(|change| !coming.contains_key(&change.key));
+            self.journal(Capture {
+                changes,
+                ..Capture::default()
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Merges and checks; what needs no write ends here.
@@ -92,7 +133,7 @@ impl Core {
         map: &CompiledMap,
         errand: Errand,
         target: Target,
-    ) -> Result<Ready, Box<Settlement>> {
+    ) -> Result<Ready, Box<End>> {
         let to = errand.to();
         match &target {
             Target::Ambiguous => {
@@ -101,11 +142,11 @@ impl Core {
                      there, then retry",
                     map.table(to)
                 );
-                return Err(Box::new(errand.ends(parked(
-                    ParkReason::Validation,
-                    Code(2103),
-                    message,
-                ))));
+                return Err(Box::new(
+                    errand
+                        .ends(parked(ParkReason::Validation, Code(2103), message))
+                        .into(),
+                ));
             }
             Target::Gone if matches!(errand.wish, Wish::Upsert(_)) => {
                 let message = format!(
@@ -113,11 +154,7 @@ impl Core {
                      it here too, or retry to let the deletion travel first",
                     errand.from
                 );
-                return Err(Box::new(errand.ends(parked(
-                    ParkReason::Conflict,
-                    Code(2104),
-                    message,
-                ))));
+                return Err(Box::new(undecided(map, errand, Code(2104), message)));
             }
             _ => {}
         }
@@ -152,8 +189,40 @@ impl Core {
         errand: Errand,
         target: Target,
         merged: Merged,
-    ) -> Result<Ready, Box<Settlement>> {
+    ) -> Result<Ready, Box<End>> {
         let to = errand.to();
+        if let Target::Read(record) = &target
+            && is_outside(map, &errand, &record.row, &merged)
+        {
+            let replaces = matches!(&errand.wish, Wish::Upsert(upsert) if upsert.replaces);
+            let Some(pair) = errand.pair.as_ref().filter(|_| !replaces) else {
+                let park = Park {
+                    reason: ParkReason::WaitingForKey,
+                    code: Code(2108),
+                    message: format!(
+                        "a record of {} on the {to} side carries the same key and is outside the \
+                         map's filter; delete it, change its key or bring it into the filter, and \
+                         this one travels",
+                        map.table(to)
+                    ),
+                    // Nobody reports what happens to a record outside the filter.
+                    waits_for: vec![format!("{UNOWNED}outside:{}:{}", map.id(), errand.key.0)],
+                };
+                // It stays here, and yet others may refer to it.
+                let there = key_token(errand.from, map.table(errand.from), &errand.key);
+                let mut settlement = errand.ends(Outcome::Parked { park, writes: 0 });
+                settlement.provides = vec![there];
+                return Err(Box::new(settlement.into()));
+            };
+            let mut body = pair.body.clone();
+            body.state = PairState::OutsideFilter;
+            body.settled_at = self.clock.now();
+            let pair = update(pair, body);
+            let why = format!("the {to} side's record is outside the map's filter");
+            let mut settlement = errand.ends(Outcome::Filtered(why));
+            settlement.pair = pair;
+            return Err(Box::new(settlement.into()));
+        }
         if merged.write.is_empty() && !matches!(target, Target::Absent) {
             let landing = Landing {
                 errand,
@@ -172,11 +241,11 @@ impl Core {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join("; ");
-            return Err(Box::new(errand.ends(parked(
-                ParkReason::Validation,
-                first.code,
-                message,
-            ))));
+            return Err(Box::new(
+                errand
+                    .ends(parked(ParkReason::Validation, first.code, message))
+                    .into(),
+            ));
         }
         let row = merged.write.clone();
         let write = match &target {
@@ -210,12 +279,15 @@ impl Core {
         map: &CompiledMap,
         errand: Errand,
         target: Target,
-    ) -> Result<Ready, Box<Settlement>> {
+    ) -> Result<Ready, Box<End>> {
         use duet_map::file::Deletes;
         let to = errand.to();
         let nothing = Merged::default();
         let (id, if_version) = match &target {
             Target::Trusted { id, version } => (id.clone(), Some(version.clone())),
+            Target::Read(record) if !map.passes(to, &record.row) => {
+                return Err(Box::new(self.leave_outside(map, errand)));
+            }
             Target::Read(record) => {
                 let image = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
                 if image.is_some_and(|image| !map.diff(to, &record.row, image).is_empty()) {
@@ -224,11 +296,7 @@ impl Core {
                          delete it there too, or create it here again",
                         errand.from
                     );
-                    return Err(Box::new(errand.ends(parked(
-                        ParkReason::Conflict,
-                        Code(2105),
-                        message,
-                    ))));
+                    return Err(Box::new(undecided(map, errand, Code(2105), message)));
                 }
                 (record.id.clone(), record.version.clone())
             }
@@ -253,10 +321,10 @@ impl Core {
                     stored: None,
                     tick: None,
                 };
-                let mut settlement = self.land(map, landing);
-                settlement.outcome =
+                let mut end = self.land(map, landing);
+                end.settlement.outcome =
                     Outcome::Filtered("the map ignores deletions; the other record stays".into());
-                return Err(Box::new(settlement));
+                return Err(Box::new(end));
             }
             Deletes::Deactivate => {
                 if map.schema(to).column("statecode").is_none() {
@@ -265,11 +333,11 @@ impl Core {
                          `deletes: propagate` or `deletes: ignore`",
                         map.table(to)
                     );
-                    return Err(Box::new(errand.ends(parked(
-                        ParkReason::Refused,
-                        Code(2106),
-                        message,
-                    ))));
+                    return Err(Box::new(
+                        errand
+                            .ends(parked(ParkReason::Refused, Code(2106), message))
+                            .into(),
+                    ));
                 }
                 let row = Row::new()
                     .with("statecode", Value::Int(1))
@@ -300,6 +368,15 @@ impl Core {
         let ready = self.declare_intents(map, to, ready, &mut attempts).await?;
         if ready.is_empty() {
             return Ok(attempts);
+        }
+        let conflicts: Vec<_> = ready
+            .iter()
+            .filter_map(|one| Some((one.errand.change.seq, conflict_of(&one.merged)?)))
+            .collect();
+        if !conflicts.is_empty() {
+            // Once it is written over, nobody can tell any more what stood there.
+            let now = self.clock.now();
+            self.store.add_conflicts(conflicts, now).await?;
         }
         let writes = ready.iter().map(|one| one.write.clone()).collect();
         let answers = self.systems[to]
@@ -350,7 +427,7 @@ impl Core {
         others_passed: bool,
     ) -> Attempt {
         let errand = one.errand;
-        let end = |errand: Errand, outcome| Attempt::Ended(Box::new(errand.ends(outcome)));
+        let end = |errand: Errand, outcome| Attempt::Ended(Box::new(errand.ends(outcome).into()));
         let words = || match &error.detail {
             Some(detail) => format!("{} ({detail})", error.message),
             None => error.message.clone(),
@@ -394,7 +471,7 @@ impl Core {
     }
 
     /// When a change that failed for a passing reason is due again.
-    fn due_again(&self, attempts: u32, asked: Option<Duration>) -> jiff::Timestamp {
+    pub(super) fn due_again(&self, attempts: u32, asked: Option<Duration>) -> jiff::Timestamp {
         let pause = self.backoff(attempts, asked);
         let now = self.clock.now();
         SignedDuration::try_from(pause)
@@ -410,9 +487,32 @@ fn chosen_id(map: &str, seq: i64) -> RecordId {
     RecordId(Uuid::new_v5(&CREATED, format!("{map}/{seq}").as_bytes()).to_string())
 }
 
+/// Parks a change until a person has decided between a deletion here and a change there.
+fn undecided(map: &CompiledMap, errand: Errand, code: Code, message: String) -> End {
+    let park = Park {
+        reason: ParkReason::Conflict,
+        code,
+        message,
+        waits_for: vec![decided_token(map.id(), &errand.key)],
+    };
+    errand.ends(Outcome::Parked { park, writes: 0 }).into()
+}
+
 impl Upsert {
     /// Whether everything that the change wants can go now.
     pub(super) const fn is_whole(&self) -> bool {
         self.later.is_none()
     }
+}
+
+/// Whether the target is a record that the map leaves alone: one of a pair that a person took
+/// out of the filter, or one that the write would not bring into it.
+fn is_outside(map: &CompiledMap, errand: &Errand, row: &Row, merged: &Merged) -> bool {
+    let to = errand.to();
+    if errand.pair.is_some() || map.passes(to, row) {
+        return !map.passes(to, row);
+    }
+    let mut after = row.clone();
+    after.0.extend(merged.write.0.clone());
+    !map.passes(to, &after)
 }

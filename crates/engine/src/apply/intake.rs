@@ -4,7 +4,7 @@ use super::{Errand, Upsert, Wish, ended, parked, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::error::EngineError;
-use crate::resolve::{Follow, freed_token};
+use crate::resolve::{Follow, decided_token, freed_token, key_token};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
 use duet_map::field_set::FieldSet;
@@ -39,12 +39,19 @@ impl Core {
         let arrivals = self.freshen(map, arrivals, &mut settlements).await?;
         let scopes = self.scopes(map, &arrivals).await?;
         let taken = self.taken_keys(map, &arrivals).await?;
+        let replacing = self.replacements(map, &arrivals, &taken).await?;
+        let arrivals = self.hold_back_own(map, arrivals, &mut settlements).await?;
 
         let mut errands = Vec::new();
         for arrival in arrivals {
-            match self.sort(map, arrival, &scopes, &taken) {
+            let there = there(map, &arrival);
+            match self.sort(map, arrival, &scopes, &taken, &replacing) {
                 Ok(sorted) => errands.push(sorted),
-                Err(settlement) => settlements.push(*settlement),
+                Err(mut settlement) => {
+                    // It stays here, and yet others may refer to it.
+                    settlement.provides.extend(there);
+                    settlements.push(*settlement);
+                }
             }
         }
         let errands = self.translate(map, errands, &mut settlements).await?;
@@ -168,23 +175,106 @@ impl Core {
         self.resolve(needs, Follow::Any).await
     }
 
+    /// Holds back records that look like what a create of our own asked for whose answer never
+    /// came: until its outcome is looked up, nobody knows whose they are.
+    async fn hold_back_own(
+        &self,
+        map: &CompiledMap,
+        arrivals: Vec<Arrival>,
+        settlements: &mut Vec<Settlement>,
+    ) -> Result<Vec<Arrival>, EngineError> {
+        let Some(to) = map.allocates() else {
+            return Ok(arrivals);
+        };
+        let unpaired = |arrival: &Arrival| {
+            arrival.pair.is_none() && arrival.change.change.side == to && arrival.row.is_some()
+        };
+        if !arrivals.iter().any(unpaired) {
+            return Ok(arrivals);
+        }
+        let asked: Vec<Row> = self
+            .store
+            .open_intents(map.id(), to)
+            .await?
+            .into_iter()
+            .map(|intent| map.image(to, &intent.row))
+            .collect();
+        let mut free = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            let is_own = unpaired(&arrival)
+                && arrival.row.as_ref().is_some_and(|(row, _)| {
+                    let image = map.image(to, row);
+                    asked.iter().any(|asked| {
+                        asked
+                            .iter()
+                            .filter(|(_, value)| !value.is_null())
+                            .all(|(column, value)| image.get(column) == Some(value))
+                    })
+                });
+            if is_own {
+                let outcome = Outcome::Postponed {
+                    until: self.due_again(arrival.change.attempts, None),
+                    code: Code(4105).to_string(),
+                };
+                settlements.push(ended(&arrival.change, outcome));
+            } else {
+                free.push(arrival);
+            }
+        }
+        Ok(free)
+    }
+
     /// The keys of unpaired changes that pairs of other records hold.
     async fn taken_keys(
         &self,
         map: &CompiledMap,
         arrivals: &[Arrival],
-    ) -> Result<HashSet<Key>, EngineError> {
+    ) -> Result<HashMap<Key, Pair>, EngineError> {
         let unpaired: Vec<Key> = arrivals
             .iter()
             .filter(|arrival| arrival.pair.is_none())
             .map(|arrival| arrival.change.change.key.clone())
             .collect();
-        Ok(self
-            .store
-            .pairs_by_key(map.id(), &unpaired)
-            .await?
-            .into_keys()
-            .collect())
+        Ok(self.store.pairs_by_key(map.id(), &unpaired).await?)
+    }
+
+    /// The records that take the place of one that carried the same key, was deleted, and whose
+    /// deletion a person has to decide about: creating the record again is that decision.
+    async fn replacements(
+        &self,
+        map: &CompiledMap,
+        arrivals: &[Arrival],
+        taken: &HashMap<Key, Pair>,
+    ) -> Result<HashSet<RecordId>, EngineError> {
+        let mut replacing = HashSet::new();
+        for side in Side::BOTH {
+            let held: Vec<(RecordId, RecordId)> = arrivals
+                .iter()
+                .filter(|arrival| arrival.pair.is_none() && arrival.row.is_some())
+                .filter(|arrival| arrival.change.change.side == side)
+                .filter_map(|arrival| {
+                    let pair = taken.get(&arrival.change.change.key)?;
+                    let old = pair.body.halves[side].record.clone()?;
+                    Some((arrival.change.change.record.clone(), old))
+                })
+                .collect();
+            if held.is_empty() {
+                continue;
+            }
+            let old: Vec<RecordId> = held.iter().map(|(_, old)| old.clone()).collect();
+            // An earlier deletion that is still to be applied goes first, so this one is parked.
+            let deciding = self.store.pending_keys(map.id(), side, &old).await?;
+            let read = self.systems[side]
+                .fetch(map.table(side), map.columns(side), &old)
+                .await
+                .map_err(|error| self.failed(side, format!("read {}", map.table(side)), error))?;
+            for ((new, old), record) in held.into_iter().zip(read) {
+                if record.is_none() && deciding.contains_key(&old) {
+                    replacing.insert(new);
+                }
+            }
+        }
+        Ok(replacing)
     }
 
     /// Decides by pair, scope, filter and diff whether the change has an errand at all.
@@ -193,9 +283,14 @@ impl Core {
         map: &CompiledMap,
         arrival: Arrival,
         scopes: &ResolvedLookups,
-        taken: &HashSet<Key>,
+        taken: &HashMap<Key, Pair>,
+        replacing: &HashSet<RecordId>,
     ) -> Result<Sorted, Box<Settlement>> {
-        let Arrival { change, pair, row } = arrival;
+        let Arrival {
+            change,
+            mut pair,
+            row,
+        } = arrival;
         let side = change.change.side;
         let end = |change: &Change, outcome: Outcome| Err(Box::new(ended(change, outcome)));
 
@@ -206,7 +301,25 @@ impl Core {
                     Outcome::Filtered("the record was never paired".into()),
                 ),
                 Some(pair) if pair.body.state == PairState::Deleted => {
-                    end(&change, Outcome::Echoed)
+                    let mut settlement = ended(&change, Outcome::Echoed);
+                    if pair.body.halves[side.other()].record.is_none() {
+                        // The survivor is gone, too: whoever takes its key is a new record.
+                        let mut body = pair.body.clone();
+                        body.halves[side].record = None;
+                        settlement.pair = update(pair, body);
+                    }
+                    Err(Box::new(settlement))
+                }
+                Some(pair) if pair.body.state == PairState::OutsideFilter => {
+                    let errand = Errand {
+                        from: side,
+                        key: pair.body.key.clone(),
+                        pair: Some(pair.clone()),
+                        wish: Wish::Delete,
+                        looked: 0,
+                        change,
+                    };
+                    Err(Box::new(self.leave_outside(map, errand).settlement))
                 }
                 Some(_) if !map.flows(side) => end(
                     &change,
@@ -281,7 +394,11 @@ impl Core {
             },
             None => change.change.key.clone(),
         };
-        if pair.is_none() && taken.contains(&key) {
+        let replaces = pair.is_none() && replacing.contains(&change.change.record);
+        if replaces {
+            pair = taken.get(&key).cloned();
+        }
+        if pair.is_none() && taken.contains_key(&key) {
             let park = Park {
                 reason: ParkReason::WaitingForKey,
                 code: Code(2107),
@@ -295,10 +412,15 @@ impl Core {
             return end(&change, Outcome::Parked { park, writes: 0 });
         }
         let fields = match &pair {
-            Some(pair) => map.diff(side, &row, &pair.body.halves[side].image),
-            None => map.all_fields(side),
+            Some(pair) if !replaces => map.diff(side, &row, &pair.body.halves[side].image),
+            _ => map.all_fields(side),
         };
-        if fields.is_empty() {
+        // A row that comes back into the filter may change nothing else, and yet the other side
+        // has to be looked at again.
+        let returns = pair
+            .as_ref()
+            .is_some_and(|pair| pair.body.state == PairState::OutsideFilter);
+        if fields.is_empty() && !returns {
             return end(&change, Outcome::Echoed);
         }
         let bounce = match (&pair, &version) {
@@ -331,6 +453,7 @@ impl Core {
                 version,
                 fields,
                 bounce,
+                replaces,
             }),
         })
     }
@@ -377,6 +500,7 @@ impl Core {
                     key: one.key,
                     pair: one.pair,
                     wish: Wish::Delete,
+                    looked: 0,
                     change: one.change,
                 });
                 continue;
@@ -415,9 +539,12 @@ impl Core {
                         .flat_map(|waiting| self.tokens(&waiting.need))
                         .collect(),
                 };
+                // The lookup may stand on either side: a text over here may name what it points at.
                 let in_circle = translation.waiting.iter().all(|waiting| {
-                    map.lookup_column(waiting.field, from.other())
-                        .is_some_and(|column| self.project.may_follow_later(map.id(), column))
+                    Side::BOTH.into_iter().any(|side| {
+                        map.lookup_column(waiting.field, side)
+                            .is_some_and(|column| self.project.may_follow_later(map.id(), column))
+                    })
                 });
                 let mut waiting = FieldSet::default();
                 for one in &translation.waiting {
@@ -439,7 +566,9 @@ impl Core {
                     translation,
                     later,
                     bounce: upsert.bounce,
+                    replaces: upsert.replaces,
                 })),
+                looked: 0,
                 change: one.change,
             });
         }
@@ -533,16 +662,35 @@ struct SortedUpsert {
     version: Option<Version>,
     fields: FieldSet,
     bounce: bool,
+    replaces: bool,
+}
+
+/// The token of a record that exists and belongs to no pair.
+fn there(map: &CompiledMap, arrival: &Arrival) -> Option<String> {
+    let change = &arrival.change.change;
+    let exists = arrival.row.is_some() && arrival.pair.is_none() && !is_unresolved(&change.key);
+    exists.then(|| key_token(change.side, map.table(change.side), &change.key))
+}
+
+/// What a pair that ends gives free, and whose decisions it settles.
+pub(super) fn ends_of(map: &CompiledMap, key: &Key) -> Vec<String> {
+    vec![freed_token(map.id(), key), decided_token(map.id(), key)]
 }
 
 /// Whether the row may have been read before our own last write to the record.
 fn is_stale(arrival: &Arrival) -> bool {
-    let (Some(pair), Some((_, version))) = (&arrival.pair, &arrival.row) else {
+    let Some(pair) = &arrival.pair else {
         return false;
     };
     let half = &pair.body.halves[arrival.change.change.side];
-    if pair.body.state == PairState::Deleted {
+    let Some((_, version)) = &arrival.row else {
+        // A deletion that was seen before we wrote the record was another record's, where the key
+        // is the identifier.
         return arrival.change.change.tick <= half.written;
+    };
+    if pair.body.state == PairState::Deleted {
+        // However late: an old row must never revive a deleted record.
+        return true;
     }
     let ordinals = |a: &Option<Version>| a.as_ref().and_then(|version| version.ordinal);
     let newest_known = ordinals(&half.wrote).max(ordinals(&half.version));

@@ -4,16 +4,19 @@
 //! record that it may have made is looked for before anything is sent again.
 
 use super::deliver::{Attempt, Ready};
-use super::parked;
-use super::settle::Landing;
-use super::target::Target;
+use super::settle::provides;
+use super::{Errand, parked};
 use crate::core::Core;
 use crate::error::EngineError;
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
-use duet_map::record::RecordId;
-use duet_map::side::Side;
+use duet_map::lookup::ResolvedLookups;
+use duet_map::record::{Record, RecordId};
+use duet_map::side::{PerSide, Side};
+use duet_map::value::Row;
 use duet_store::change::ParkReason;
+use duet_store::pair::{Half, PairBody, PairState};
+use duet_store::settlement::{Outcome, PairWrite, Settlement};
 use duet_store::store::Intent;
 use duet_systems::{Found, Write};
 
@@ -60,15 +63,9 @@ impl Core {
             match self.outcome_of(map, to, intent).await? {
                 Found::None => others.push(one),
                 Found::One(record) => {
-                    let merged = one.merged;
-                    let landing = Landing {
-                        errand: one.errand,
-                        target: Target::Absent,
-                        merged,
-                        stored: Some(record),
-                        tick: Some(self.tick().await?),
-                    };
-                    attempts.push(Attempt::Ended(Box::new(self.land(map, landing))));
+                    let tick = self.tick().await?;
+                    let settlement = self.adopt(map, one.errand, &intent.row, &record, tick);
+                    attempts.push(Attempt::Ended(Box::new(settlement.into())));
                 }
                 Found::Many(_) => {
                     let message = format!(
@@ -76,11 +73,8 @@ impl Core {
                              there look like it; delete the ones that should not be, then retry",
                         map.table(to)
                     );
-                    attempts.push(Attempt::Ended(Box::new(one.errand.ends(parked(
-                        ParkReason::Fault,
-                        Code(4105),
-                        message,
-                    )))));
+                    let outcome = parked(ParkReason::Fault, Code(4105), message);
+                    attempts.push(Attempt::Ended(Box::new(one.errand.ends(outcome).into())));
                 }
             }
         }
@@ -88,6 +82,54 @@ impl Core {
             self.store.add_intents(declared).await?;
         }
         Ok(others)
+    }
+
+    /// Links the record that an earlier attempt created. The source may have changed since, so the
+    /// change stays due: with the pair in place it finds out what is still to be written.
+    fn adopt(
+        &self,
+        map: &CompiledMap,
+        errand: Errand,
+        sent: &Row,
+        record: &Record,
+        tick: i64,
+    ) -> Settlement {
+        let (from, to) = (errand.from, errand.to());
+        let nothing = ResolvedLookups::default();
+        let key = map
+            .key(to, &record.row, &nothing)
+            .unwrap_or_else(|_| errand.key.clone());
+        let mut halves = PerSide::<Half>::default();
+        // What was sent is agreed; what the system added, the number first of all, travels back.
+        let mut image = map.image(to, &record.row);
+        image
+            .0
+            .retain(|column, _| sent.get(column).is_some_and(|value| !value.is_null()));
+        halves[from].record = Some(errand.change.change.record.clone());
+        halves[to] = Half {
+            record: Some(record.id.clone()),
+            image,
+            version: None,
+            written: tick,
+            wrote: record.version.clone(),
+        };
+        let now = self.clock.now();
+        let body = PairBody {
+            key,
+            state: PairState::Linked,
+            halves,
+            bounces: 0,
+            settled_at: now,
+        };
+        let provides = provides(map, &body);
+        let outcome = Outcome::Postponed {
+            until: now,
+            code: Code(4105).to_string(),
+        };
+        let mut settlement = errand.ends(outcome);
+        settlement.pair = PairWrite::Insert(body);
+        settlement.provides = provides;
+        settlement
     }
 
     /// Looks for a record that an earlier create may have made: one that carries every value that

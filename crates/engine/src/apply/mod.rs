@@ -27,7 +27,7 @@ use duet_map::side::Side;
 use duet_map::translate::Translation;
 use duet_map::value::Row;
 use duet_store::change::{Change, Park, ParkReason};
-use duet_store::pair::{Pair, PairBody};
+use duet_store::pair::{Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_systems::Class;
 
@@ -38,6 +38,8 @@ struct Errand {
     key: Key,
     pair: Option<Pair>,
     wish: Wish,
+    /// The engine's logical time just before the other side was looked at.
+    looked: i64,
 }
 
 /// What a change wants of the other side.
@@ -58,6 +60,8 @@ struct Upsert {
     later: Option<(FieldSet, Park)>,
     /// Whether this answers the system's own rewriting of what we wrote.
     bounce: bool,
+    /// Whether the record takes the place of one that was deleted on its side.
+    replaces: bool,
 }
 
 impl Errand {
@@ -232,9 +236,7 @@ impl Core {
                     arrived.extend(
                         found
                             .iter()
-                            .filter(|(_, pair)| {
-                                pair.body.state != duet_store::pair::PairState::Deleted
-                            })
+                            .filter(|(_, pair)| is_known(owner, side, &pair.body))
                             .map(|(record, _)| record_token(side, &used.table, record)),
                     );
                 }
@@ -245,6 +247,17 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// Whether the other side can be told of the record: it stands, and it has the number that the
+/// other side gives it.
+fn is_known(owner: &CompiledMap, side: Side, pair: &PairBody) -> bool {
+    let numbered = owner.allocates() != Some(side.other())
+        || owner
+            .key_paths(side)
+            .iter()
+            .all(|column| !pair.halves[side].image.value(column).is_null());
+    pair.state != PairState::Deleted && numbered
 }
 
 fn suffixes<'a>(tokens: &'a [String], prefix: &'a str) -> impl Iterator<Item = String> + 'a {

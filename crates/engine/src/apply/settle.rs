@@ -4,19 +4,21 @@
 //! other system computed, or a person changed in the same moment, still differs from the image and
 //! so flows back as a change of its own.
 
+use super::intake::ends_of;
 use super::target::{Target, current};
 use super::{Errand, Upsert, Wish, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
-use crate::resolve::{freed_token, key_token, record_token};
+use crate::resolve::{decided_token, key_token, record_token};
 use duet_map::CompiledMap;
 use duet_map::file::Deletes;
 use duet_map::lookup::ResolvedLookups;
 use duet_map::merge::Merged;
 use duet_map::record::{Key, Record};
 use duet_map::side::{PerSide, Side};
-use duet_map::value::Row;
-use duet_store::pair::{Half, PairBody, PairState};
+use duet_map::value::{Row, Value};
+use duet_store::change::{ChangeKind, NewChange, Origin};
+use duet_store::pair::{Half, Pair, PairBody, PairState};
 use duet_store::settlement::{FieldConflict, NewConflict, Outcome, PairWrite, Settlement};
 
 /// An errand that reached its end.
@@ -30,41 +32,120 @@ pub(super) struct Landing {
     pub(super) tick: Option<i64>,
 }
 
+/// How an errand ends.
+pub(super) struct End {
+    pub(super) settlement: Settlement,
+    /// The target as it was read, when it holds something that has to travel back and whose own
+    /// change may have been dropped: while the pair was outside the filter, nothing travelled.
+    pub(super) still_to_come: Option<Box<NewChange>>,
+}
+
+impl From<Settlement> for End {
+    fn from(settlement: Settlement) -> Self {
+        Self {
+            settlement,
+            still_to_come: None,
+        }
+    }
+}
+
+/// What the target keeps that the source does not have, as a change of the target.
+fn still_to_come(map: &CompiledMap, landing: &Landing) -> Option<Box<NewChange>> {
+    let errand = &landing.errand;
+    let returns = errand
+        .pair
+        .as_ref()
+        .is_some_and(|pair| pair.body.state == PairState::OutsideFilter);
+    if landing.merged.kept.is_empty() && !returns {
+        return None;
+    }
+    let ((Some(record), _) | (None, Target::Read(record))) = (&landing.stored, &landing.target)
+    else {
+        return None;
+    };
+    let key = match &errand.pair {
+        Some(pair) => pair.body.key.clone(),
+        None => errand.key.clone(),
+    };
+    Some(Box::new(NewChange {
+        map: map.id().to_owned(),
+        side: errand.to(),
+        key,
+        record: record.id.clone(),
+        kind: ChangeKind::Upsert {
+            row: record.row.clone(),
+            version: record.version.clone(),
+            modified: record.modified,
+        },
+        // It may be old by the time it is applied, so it is read again where versions do not tell.
+        tick: 0,
+        origin: Origin::Live,
+    }))
+}
+
 impl Core {
     /// Builds the settlement of a landing.
-    pub(super) fn land(&self, map: &CompiledMap, landing: Landing) -> Settlement {
+    pub(super) fn land(&self, map: &CompiledMap, landing: Landing) -> End {
         if matches!(landing.errand.wish, Wish::Delete) {
-            self.land_delete(map, landing)
+            self.land_delete(map, landing).into()
         } else {
-            self.land_upsert(map, landing)
+            let still_to_come = still_to_come(map, &landing);
+            End {
+                settlement: self.land_upsert(map, landing),
+                still_to_come,
+            }
         }
     }
 
     fn land_delete(&self, map: &CompiledMap, landing: Landing) -> Settlement {
         let Landing { errand, tick, .. } = landing;
         let pair = errand.pair.as_ref().map_or(PairWrite::Keep, |pair| {
-            let mut body = pair.body.clone();
-            body.state = PairState::Deleted;
-            body.settled_at = self.clock.now();
-            // Rows read up to now may still show either record.
-            let now = tick.unwrap_or(errand.change.change.tick);
-            for side in Side::BOTH {
-                body.halves[side].version = None;
-                body.halves[side].written = body.halves[side].written.max(now);
-            }
+            let mut body = self.tombstone(pair, tick.unwrap_or(errand.change.change.tick));
             if map.deletes() != Deletes::Propagate {
                 // Only the survivor stays in the tombstone: its later edits bring nothing back.
                 body.halves[errand.from].record = None;
             }
             update(pair, body)
         });
-        let freed = freed_token(map.id(), &errand.key);
+        let freed = ends_of(map, &errand.key);
         let mut settlement = errand.ends(Outcome::Applied {
             writes: u32::from(tick.is_some()),
         });
         settlement.pair = pair;
-        settlement.provides = vec![freed];
+        settlement.provides = freed;
         settlement
+    }
+
+    /// Ends the pair of a deletion that leaves the other record alone, because that one is outside
+    /// the map's filter.
+    pub(super) fn leave_outside(&self, map: &CompiledMap, errand: Errand) -> End {
+        let why = "deleted while outside the map's filter; the other record stays";
+        let tick = errand.change.change.tick;
+        let ended = errand.pair.as_ref().map(|pair| {
+            let provides = ends_of(map, &pair.body.key);
+            let mut body = self.tombstone(pair, tick);
+            // Only the survivor stays in the tombstone: its later edits bring nothing back.
+            body.halves[errand.from].record = None;
+            (update(pair, body), provides)
+        });
+        let mut settlement = errand.ends(Outcome::Filtered(why.into()));
+        if let Some((pair, provides)) = ended {
+            settlement.pair = pair;
+            settlement.provides = provides;
+        }
+        settlement.into()
+    }
+
+    /// A pair after its end. Rows read up to `now` may still show either record.
+    pub(super) fn tombstone(&self, pair: &Pair, now: i64) -> PairBody {
+        let mut body = pair.body.clone();
+        body.state = PairState::Deleted;
+        body.settled_at = self.clock.now();
+        for side in Side::BOTH {
+            body.halves[side].version = None;
+            body.halves[side].written = body.halves[side].written.max(now);
+        }
+        body
     }
 
     fn land_upsert(&self, map: &CompiledMap, landing: Landing) -> Settlement {
@@ -97,6 +178,10 @@ impl Core {
         if let Some(tick) = tick {
             answer.written = tick;
             answer.wrote = stored.as_ref().and_then(|record| record.version.clone());
+        } else if read.is_some() && self.may_have_written(&errand.change) {
+            // What stands there may be a write of our own that nobody remembers, and rows that
+            // were read before it are older than what is agreed now.
+            answer.written = answer.written.max(errand.looked);
         }
         let mut halves = PerSide::default();
         halves[from] = source;
@@ -118,7 +203,15 @@ impl Core {
             Some(pair) => update(pair, body),
             None => PairWrite::Insert(body),
         };
-        let is_new = errand.pair.is_none();
+        let is_new = errand.pair.is_none() || upsert.replaces;
+        // A number that was allocated over there makes the record one that others can refer to.
+        let names_record = map
+            .key_paths(to)
+            .iter()
+            .any(|column| merged.write.get(column).is_some());
+        let decided = upsert
+            .replaces
+            .then(|| decided_token(map.id(), &errand.key));
 
         let writes = u32::from(tick.is_some());
         let lost = merged
@@ -135,21 +228,7 @@ impl Core {
             }
             None => Outcome::Applied { writes },
         };
-        let conflict = (!merged.conflicts.is_empty()).then(|| NewConflict {
-            policy: "master".to_owned(),
-            fields: merged
-                .conflicts
-                .iter()
-                .map(|field| FieldConflict {
-                    left_column: field.left_column.clone(),
-                    right_column: field.right_column.clone(),
-                    base: field.base.clone(),
-                    left: field.left.clone(),
-                    right: field.right.clone(),
-                    winner: field.winner,
-                })
-                .collect(),
-        });
+        let conflict = conflict_of(&merged);
         let columns = merged
             .write
             .iter()
@@ -159,11 +238,31 @@ impl Core {
         settlement.pair = pair;
         settlement.conflict = conflict;
         settlement.columns = columns;
-        if is_new {
+        if is_new || names_record {
             settlement.provides = provides;
+            settlement.provides.extend(decided);
         }
         settlement
     }
+}
+
+/// The record of the fields that both sides changed, if there are any.
+pub(super) fn conflict_of(merged: &Merged) -> Option<NewConflict> {
+    (!merged.conflicts.is_empty()).then(|| NewConflict {
+        policy: "master".to_owned(),
+        fields: merged
+            .conflicts
+            .iter()
+            .map(|field| FieldConflict {
+                left_column: field.left_column.clone(),
+                right_column: field.right_column.clone(),
+                base: field.base.clone(),
+                left: field.left.clone(),
+                right: field.right.clone(),
+                winner: field.winner,
+            })
+            .collect(),
+    })
 }
 
 /// What is agreed of the source's record: all of its row, but for fields that follow later.
@@ -171,10 +270,12 @@ fn source_half(map: &CompiledMap, errand: &Errand, upsert: &Upsert, old: Option<
     let mut image = map.image(errand.from, &upsert.row);
     if let Some((later, _)) = &upsert.later {
         for column in map.column_names(errand.from, later) {
-            let agreed = old.map_or(&duet_map::value::Value::Null, |half| {
-                half.image.value(&column)
-            });
-            image.set(column.clone(), agreed.clone());
+            match old.map(|half| half.image.get(&column)) {
+                Some(Some(agreed)) => image.set(column.clone(), agreed.clone()),
+                // Nothing is agreed of it, and so it stays.
+                Some(None) => drop(image.0.remove(&column)),
+                None => image.set(column.clone(), Value::Null),
+            }
         }
     }
     Half {
@@ -200,7 +301,23 @@ fn target_half(
     let (image, version) = match read {
         Some(record) => {
             let agreed = merged.settled(current);
-            let image = map.settle_image(to, before, &agreed, &record.row);
+            let mut image = map.settle_image(to, before, &agreed, &record.row);
+            // What the target keeps has to travel back. Where it looks like nothing (0, no) or won
+            // a conflict, whatever stands there travels, even what was agreed before.
+            let won = |column: &String| {
+                merged.conflicts.iter().any(|conflict| {
+                    let name = match to {
+                        Side::Left => &conflict.left_column,
+                        Side::Right => &conflict.right_column,
+                    };
+                    conflict.winner == to && name == column
+                })
+            };
+            for column in &merged.kept {
+                if won(column) || before.is_none_or(|before| before.get(column).is_none()) {
+                    image.0.remove(column);
+                }
+            }
             let whole = map.matches_image(to, &image, &record.row);
             (image, record.version.clone().filter(|_| whole))
         }
@@ -230,7 +347,7 @@ fn settled_key(map: &CompiledMap, errand: &Errand, to: Side, read: Option<&Recor
 }
 
 /// The tokens that somebody may wait for and that this pair provides.
-fn provides(map: &CompiledMap, body: &PairBody) -> Vec<String> {
+pub(super) fn provides(map: &CompiledMap, body: &PairBody) -> Vec<String> {
     Side::BOTH
         .into_iter()
         .flat_map(|side| {

@@ -8,6 +8,7 @@ use duet_map::record::{Key, Record, RecordId, Version};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::change::ChangeKind;
+use duet_store::pair::PairState;
 use duet_systems::{Find, Found};
 use std::collections::HashMap;
 
@@ -75,7 +76,7 @@ impl Core {
             if let Some(pair) = &errand.pair {
                 let half = &pair.body.halves[to];
                 match (&half.record, &half.version) {
-                    (Some(id), Some(version)) if trusts => {
+                    (Some(id), Some(version)) if trusts && pair.body.state == PairState::Linked => {
                         set(
                             targets,
                             place,

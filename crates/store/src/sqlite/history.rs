@@ -150,22 +150,41 @@ impl Needle {
     }
 }
 
-/// Records a conflict.
+/// Records conflicts of changes that stand in the journal.
+pub(super) fn add_conflicts(
+    tx: &Connection,
+    conflicts: &[(i64, NewConflict)],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    for (seq, conflict) in conflicts {
+        if let Some(subject) = Subject::load(tx, *seq)? {
+            add_conflict(tx, &subject, conflict, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Records a conflict, unless it is the last one of its key told again.
 pub(super) fn add_conflict(
     tx: &Connection,
     subject: &Subject,
     conflict: &NewConflict,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let fields = to_json(&conflict.fields)?;
     tx.prepare_cached(
-        "INSERT INTO conflicts (map, key, at, policy, fields) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO conflicts (map, key, at, policy, fields)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (
+             SELECT 1 FROM conflicts
+             WHERE id = (SELECT max(id) FROM conflicts WHERE map = ?1 AND key = ?2)
+               AND policy = ?4 AND fields = ?5)",
     )?
     .execute(params![
         subject.map,
         subject.key,
         to_nanos(now),
         conflict.policy,
-        to_json(&conflict.fields)?,
+        fields,
     ])?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::tally::{Progress, Tally};
 use super::{pairs, parking};
 use crate::settlement::{Outcome, Settled, Settlement};
 use crate::store::Intent;
+use duet_map::side::Side;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use std::collections::{BTreeSet, HashMap};
@@ -175,6 +176,18 @@ pub(super) fn add_intents(tx: &Connection, intents: &[Intent]) -> Result<(), Fau
         ])?;
     }
     Ok(())
+}
+
+/// The intents of creates on a side of a map whose changes stand in the journal.
+pub(super) fn open_intents(tx: &Connection, map: &str, to: Side) -> Result<Vec<Intent>, Fault> {
+    let mut select =
+        tx.prepare_cached("SELECT seq FROM intents WHERE map = ?1 AND to_side = ?2 ORDER BY seq")?;
+    let seqs = select
+        .query_map([map, to.word()], |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
+    let mut found: Vec<Intent> = intents(tx, &seqs)?.into_values().collect();
+    found.sort_by_key(|intent| intent.seq);
+    Ok(found)
 }
 
 /// The intents of these changes.
