@@ -1,0 +1,420 @@
+//! The checkers: what must hold once everything has come to rest.
+//!
+//! They know the business from [`crate::landscape`] alone and never ask the map engine, so that its
+//! mistakes are not theirs. What can be seen while it happens (books that do not balance, a cursor
+//! that runs ahead, an older value over a newer one, a record back from the dead) is noted in the
+//! ledger when it happens.
+
+use crate::landscape::{COMPANIES, CUSTOMERS, KINDS, Kind, LONGEST_NAME, TERMS, inside};
+use crate::ledger::Ledger;
+use crate::system::{folded, tracked_text};
+use crate::world::World;
+use duet_map::record::RecordId;
+use duet_map::side::Side;
+use duet_map::value::{Row, Value};
+use duet_store::StoreError;
+use duet_store::change::{ParkReason, Parked, ParkedFilter};
+use duet_store::store::Store;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More of anything than a simulation ever has.
+const ALL: usize = 1_000_000;
+
+/// A record of one side.
+type Found = (RecordId, Row);
+
+/// Nothing is pending, and the books balance.
+pub async fn nothing_pending(world: &World, store: &dyn Store) -> Result<(), StoreError> {
+    for line in store.audit().await? {
+        if !line.boxes.balances() {
+            world
+                .ledger()
+                .violated("accounting", format!("{line:?} does not balance"));
+        }
+        if line.boxes.pending > 0 {
+            world
+                .ledger()
+                .violated("quiescence", format!("{line:?} has pending changes"));
+        }
+    }
+    Ok(())
+}
+
+/// What a person entered and Duet wrote over stands in a conflict record.
+pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreError> {
+    let mut kept = BTreeSet::new();
+    for conflict in store.conflicts(None, ALL).await? {
+        for field in conflict.fields {
+            kept.extend(tracked_text(&field.left));
+            kept.extend(tracked_text(&field.right));
+        }
+    }
+    let ledger = &mut *world.ledger();
+    for owed in std::mem::take(&mut ledger.owed) {
+        if !kept.contains(&owed.value) {
+            let what = format!(
+                "{} {}: {} was {} and nobody on the other side ever saw it",
+                owed.side, owed.place, owed.column, owed.value
+            );
+            ledger.violated("no edit lost", what);
+        }
+    }
+    for suspicion in std::mem::take(&mut ledger.suspicions) {
+        if !kept.contains(&suspicion.mark) && !ledger.outside.contains(&suspicion.mark) {
+            ledger.violated(suspicion.checker, suspicion.what);
+        }
+    }
+    Ok(())
+}
+
+/// The key of a row: company and number as keys compare; `None` while it has none.
+fn key(world: &World, kind: &Kind, side: Side, row: &Row) -> Option<(String, String)> {
+    let value = row.value(kind.key[side]);
+    if value.is_null() {
+        return None;
+    }
+    Some((world.company_of(side, row)?, folded(value)))
+}
+
+/// The records of a kind by their keys; two with one key break a promise.
+fn by_key(world: &World, kind: &Kind, side: Side) -> BTreeMap<(String, String), Found> {
+    let mut found = BTreeMap::new();
+    for (id, row) in world.system(side).rows(kind.tables[side]) {
+        if let Some(key) = key(world, kind, side, &row)
+            && let Some((twin, _)) = found.insert(key, (id.clone(), row))
+        {
+            world.ledger().violated(
+                "one record",
+                format!("{side} {} {id} and {twin} carry one key", kind.tables[side]),
+            );
+        }
+    }
+    found
+}
+
+/// Both sides agree under the maps, but for what is parked; with `strictly`, nothing may be.
+pub async fn convergence(
+    world: &World,
+    store: &dyn Store,
+    strictly: bool,
+) -> Result<(), StoreError> {
+    let parked = store.parked(&ParkedFilter::default(), ALL).await?;
+    if strictly {
+        for park in &parked {
+            world.ledger().violated(
+                "convergence",
+                format!("still parked after everything was mended: {}", words(park)),
+            );
+        }
+    }
+    for kind in KINDS {
+        let left = by_key(world, kind, Side::Left);
+        let right = by_key(world, kind, Side::Right);
+        let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+        for key in keys {
+            let records = (left.get(key), right.get(key));
+            if COMPANIES.contains(&key.0.as_str()) && !is_parked(&parked, kind, key, records) {
+                for problem in disagreement(world, kind, records) {
+                    let what = format!("{} {} / {}: {problem}", kind.map, key.0, key.1);
+                    world.ledger().violated("convergence", what);
+                }
+            }
+        }
+        for side in Side::BOTH {
+            for (id, row) in world.system(side).rows(kind.tables[side]) {
+                if key_missing(world, kind, side, &row)
+                    && inside(side, kind.tables[side], &row)
+                    && !was_outside(world, kind, side, &row)
+                    && !is_parked_beside(store, &parked, kind, side, &id).await?
+                {
+                    let what = format!("{} {side} {id} never got a number", kind.map);
+                    world.ledger().violated("convergence", what);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the record, or one with its number, was ever outside the filter.
+fn was_outside(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
+    let ledger = world.ledger();
+    ledger
+        .outside
+        .contains(&row.value(kind.mark[side]).to_string())
+        || ledger.outside.contains(&folded(row.value(kind.key[side])))
+}
+
+/// Whether something is parked for a record without number, or for the record it is paired with.
+async fn is_parked_beside(
+    store: &dyn Store,
+    parked: &[Parked],
+    kind: &Kind,
+    side: Side,
+    id: &RecordId,
+) -> Result<bool, StoreError> {
+    let pairs = store
+        .pairs_by_record(kind.map, side, std::slice::from_ref(id))
+        .await?;
+    let key = pairs.get(id).map(|pair| &pair.body.key);
+    Ok(parked
+        .iter()
+        .any(|park| park.map == kind.map && (park.record == *id || Some(&park.key) == key)))
+}
+
+fn key_missing(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
+    row.value(kind.key[side]).is_null()
+        && world
+            .company_of(side, row)
+            .is_some_and(|company| COMPANIES.contains(&company.as_str()))
+}
+
+fn is_parked(
+    parked: &[Parked],
+    kind: &Kind,
+    key: &(String, String),
+    records: (Option<&Found>, Option<&Found>),
+) -> bool {
+    let parts = vec![key.0.clone(), key.1.clone()];
+    let ids = [records.0, records.1];
+    parked.iter().any(|park| {
+        park.map == kind.map
+            && (park.key.parts() == parts || ids.iter().flatten().any(|(id, _)| *id == park.record))
+    })
+}
+
+/// What the two records of a key disagree in.
+fn disagreement(
+    world: &World,
+    kind: &Kind,
+    records: (Option<&Found>, Option<&Found>),
+) -> Vec<String> {
+    let is_inside = |side: Side, found: &Found| inside(side, kind.tables[side], &found.1);
+    // A record whose counterpart was deleted while it was outside the filter stays, alone.
+    let left_alone = |side: Side, found: &Found| was_outside(world, kind, side, &found.1);
+    match records {
+        (None, None) => Vec::new(),
+        (Some(left), None) if is_inside(Side::Left, left) && !left_alone(Side::Left, left) => {
+            vec!["missing on the right".into()]
+        }
+        (None, Some(right)) if is_inside(Side::Right, right) && !left_alone(Side::Right, right) => {
+            vec!["missing on the left".into()]
+        }
+        (Some(left), Some(right))
+            if is_inside(Side::Left, left) && is_inside(Side::Right, right) =>
+        {
+            differing(world, kind, &left.1, &right.1)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn differing(world: &World, kind: &Kind, left: &Row, right: &Row) -> Vec<String> {
+    let mut differing = Vec::new();
+    let mut compare = |what: &str, left: Option<String>, right: Option<String>| {
+        if left != right {
+            differing.push(format!("{what} is {left:?} left and {right:?} right"));
+        }
+    };
+    for columns in kind.tracked {
+        compare(
+            columns.left,
+            tracked_text(left.value(columns.left)),
+            tracked_text(right.value(columns.right)),
+        );
+    }
+    compare(
+        "the birth mark",
+        tracked_text(left.value(kind.mark.left)),
+        tracked_text(right.value(kind.mark.right)),
+    );
+    if kind.map == CUSTOMERS.map {
+        compare(
+            "SearchName",
+            tracked_text(left.value("SearchName")),
+            tracked_text(right.value("duet_searchname")),
+        );
+        compare(
+            "IsOneTime",
+            Some((left.value("IsOneTime").as_str() == Some("Yes")).to_string()),
+            Some((right.value("msdyn_onetime") == &Value::Bool(true)).to_string()),
+        );
+        for (column, lookup, table, name) in REFERENCES {
+            compare(
+                column,
+                Some(folded(left.value(column))).filter(|_| !left.value(column).is_null()),
+                referred(world, right.value(lookup), table, name),
+            );
+        }
+    }
+    differing
+}
+
+/// The references of a customer: left column, right lookup, the table it leads to, its name there.
+const REFERENCES: [(&str, &str, &str, &str); 2] = [
+    (
+        "PaymentTerms",
+        "msdyn_paymentterm",
+        "msdyn_paymentterms",
+        "msdyn_name",
+    ),
+    (
+        "InvoiceAccount",
+        "msdyn_billingaccount",
+        "accounts",
+        "accountnumber",
+    ),
+];
+
+fn referred(world: &World, value: &Value, table: &str, name: &str) -> Option<String> {
+    let reference = value.as_reference()?;
+    let row = world
+        .right
+        .row(table, &RecordId(reference.id.to_string()))?;
+    Some(folded(row.value(name)))
+}
+
+/// Everything that is parked has a reason that holds.
+pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(), StoreError> {
+    for park in store.parked(&ParkedFilter::default(), ALL).await? {
+        let Some(kind) = KINDS.into_iter().find(|kind| kind.map == park.map) else {
+            continue;
+        };
+        let table = kind.tables[park.side];
+        let row = world.system(park.side).row(table, &park.record);
+        let holds = match (park.reason, &row) {
+            (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2107" => {
+                has_rival(world, kind, park.side, &park.record, row)
+            }
+            (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2108" => {
+                has_outsider(world, kind, park.side, row)
+            }
+            (ParkReason::WaitingForKey, Some(row)) => {
+                row.value(kind.key[park.side]).is_null()
+                    || kind.map == CUSTOMERS.map
+                        && has_open_reference(world, store, park.side, row).await?
+            }
+            (ParkReason::Validation, Some(row)) => {
+                row.value(kind.key[park.side]).is_null() || is_too_long(park.side, row)
+            }
+            // Both say what happened; whether it did is for the one who resolves them.
+            (ParkReason::Conflict, _) => true,
+            (ParkReason::Refused, _) => true,
+            (ParkReason::Fault | ParkReason::Oscillating, _) => false,
+            (ParkReason::WaitingForKey | ParkReason::Validation, None) => false,
+        };
+        if !holds {
+            let what = format!("the reason does not hold: {}", words(&park));
+            world.ledger().violated("parked for a reason", what);
+        }
+    }
+    Ok(())
+}
+
+/// Whether another record of the same side carries the key, or a pair does whose record is gone
+/// while somebody has to decide about it.
+fn has_rival(world: &World, kind: &Kind, side: Side, id: &RecordId, row: &Row) -> bool {
+    let Some(mine) = key(world, kind, side, row) else {
+        return false;
+    };
+    world
+        .system(side)
+        .rows(kind.tables[side])
+        .iter()
+        .any(|(other, row)| other != id && key(world, kind, side, row).as_ref() == Some(&mine))
+}
+
+/// Whether a record outside the filter carries the key on the other side.
+fn has_outsider(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
+    let other = side.other();
+    key(world, kind, side, row)
+        .and_then(|key| by_key(world, kind, other).remove(&key))
+        .is_some_and(|(_, row)| !inside(other, kind.tables[other], &row))
+}
+
+/// Whether a customer refers to something that the other side does not have or that is parked.
+async fn has_open_reference(
+    world: &World,
+    store: &dyn Store,
+    side: Side,
+    row: &Row,
+) -> Result<bool, StoreError> {
+    let Some(company) = world.company_of(side, row) else {
+        return Ok(true);
+    };
+    let mut open = false;
+    for (column, lookup, table, name) in REFERENCES {
+        let kind: &Kind = if table == "accounts" {
+            &CUSTOMERS
+        } else {
+            &TERMS
+        };
+        match side {
+            Side::Left => {
+                let value = row.value(column);
+                let there = by_key(world, kind, Side::Right)
+                    .contains_key(&(company.clone(), folded(value)));
+                open |= !value.is_null() && !there;
+            }
+            Side::Right => {
+                let Some(wanted) = referred(world, row.value(lookup), table, name) else {
+                    continue;
+                };
+                let Some(reference) = row.value(lookup).as_reference() else {
+                    continue;
+                };
+                let id = RecordId(reference.id.to_string());
+                let paired = store
+                    .pairs_by_record(kind.map, Side::Right, std::slice::from_ref(&id))
+                    .await?
+                    .get(&id)
+                    .is_some_and(|pair| pair.body.state != duet_store::pair::PairState::Deleted);
+                let there =
+                    by_key(world, kind, Side::Left).contains_key(&(company.clone(), wanted));
+                open |= !paired || !there;
+            }
+        }
+    }
+    Ok(open)
+}
+
+fn is_too_long(side: Side, row: &Row) -> bool {
+    let name = row.value(CUSTOMERS.tracked[0][side]).to_string();
+    name.chars().count() > usize::try_from(LONGEST_NAME[side.other()]).unwrap_or_default()
+}
+
+/// Duet writes a bounded number of times for each thing that people do.
+pub fn bounded_writes(world: &World, crashes: u64) {
+    let ledger = &mut *world.ledger();
+    let (edits, writes) = (ledger.counted("edits"), ledger.counted("writes"));
+    let bound = bound(ledger, edits, crashes);
+    if writes > bound {
+        ledger.violated(
+            "bounded writes",
+            format!("{writes} writes for {edits} edits; at most {bound} were expected"),
+        );
+    }
+}
+
+/// An edit travels once and may be answered once by what the other system computed. A lost answer
+/// and a crash may have it sent again.
+fn bound(ledger: &Ledger, edits: u64, crashes: u64) -> u64 {
+    let again = ledger.counted("lost answer") + ledger.counted("torn batch");
+    2 * edits + again + 4 * crashes + 4
+}
+
+/// A parked change in a line.
+pub fn words(park: &Parked) -> String {
+    format!(
+        "change {} of {} {} {} ({}), {:?} {}: {}, waits for {:?}",
+        park.seq,
+        park.map,
+        park.side,
+        park.record,
+        park.key,
+        park.reason,
+        park.code,
+        park.message,
+        park.waits_for
+    )
+}

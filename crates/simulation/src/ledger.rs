@@ -1,0 +1,119 @@
+//! What the outside world knows: what people entered, what each side ever held, what was broken.
+//!
+//! People enter texts and numbers that nobody entered before, so that a value tells by itself who
+//! wrote it and whether the other side has ever seen it. The systems report here what the engine
+//! does to what people entered; the checkers read it at the end.
+
+use duet_map::side::{PerSide, Side};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// The checker that found it.
+    pub checker: &'static str,
+    /// What was found.
+    pub what: String,
+}
+
+/// A person's value that the engine wrote over or deleted before the other side had seen it. It
+/// has to stand in a conflict record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Whose value.
+    pub side: Side,
+    /// The table and record.
+    pub place: String,
+    /// The column.
+    pub column: String,
+    /// The value.
+    pub value: String,
+}
+
+/// What breaks a promise unless a conflict record names the birth mark: where two records met
+/// that people had created apart, one mark took the other's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicion {
+    /// The checker.
+    pub checker: &'static str,
+    /// The birth mark.
+    pub mark: String,
+    /// What was found.
+    pub what: String,
+}
+
+/// One side's part of the ledger.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Values that people entered here.
+    pub entered: BTreeSet<String>,
+    /// Values that ever stood here.
+    pub shown: BTreeSet<String>,
+    /// Values that stood in a column of a record and were replaced, in their order.
+    pub past: BTreeMap<(String, String, String), Vec<String>>,
+    /// Birth marks of records that stand here.
+    pub alive: BTreeSet<String>,
+    /// Records that Duet has ever linked with one of the other side.
+    pub paired: BTreeSet<String>,
+    /// Birth marks of records that people deleted here.
+    pub deleted: BTreeSet<String>,
+    /// Birth marks of linked records that stood here and are gone, whoever deleted them. A record
+    /// that Duet created without ever learning so may be created again.
+    pub gone: BTreeSet<String>,
+}
+
+/// The whole ledger.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Each side's part.
+    pub pages: PerSide<Page>,
+    /// What must be found in conflict records.
+    pub owed: Vec<Owed>,
+    /// What looks like a broken promise.
+    pub suspicions: Vec<Suspicion>,
+    /// Birth marks and numbers of records that were ever outside a filter.
+    pub outside: BTreeSet<String>,
+    /// Promises broken so far.
+    pub violations: BTreeSet<Violation>,
+    /// What happened, for the story of a failing seed.
+    pub story: Vec<String>,
+    /// How often each kind of thing happened.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// The last number that made a value unlike all others.
+    fresh: u64,
+}
+
+impl Ledger {
+    /// A number that nobody has used yet.
+    pub fn fresh(&mut self) -> u64 {
+        self.fresh += 1;
+        self.fresh
+    }
+
+    /// Notes a broken promise.
+    pub fn violated(&mut self, checker: &'static str, what: impl Into<String>) {
+        let what = what.into();
+        self.story.push(format!("BROKEN {checker}: {what}"));
+        self.violations.insert(Violation { checker, what });
+    }
+
+    /// Notes what looks like a broken promise.
+    pub fn suspect(&mut self, checker: &'static str, mark: &str, what: String) {
+        self.story.push(format!("SUSPECT {checker}: {what}"));
+        self.suspicions.push(Suspicion {
+            checker,
+            mark: mark.to_owned(),
+            what,
+        });
+    }
+
+    /// Counts something.
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// How often something happened.
+    pub fn counted(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,164 @@
+//! What a seed decides: the size of the world, its quirks, its faults and when the engine dies.
+
+use duet_engine::Settings;
+use duet_map::side::{PerSide, Side};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::time::Duration;
+
+/// How often something goes wrong, each as a share of calls.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Faults {
+    /// The request never arrives.
+    pub lost_request: f64,
+    /// It is done, and the answer never arrives.
+    pub lost_answer: f64,
+    /// 429: the system asks for patience.
+    pub busy: f64,
+    /// 503: the system is not available for a moment.
+    pub unavailable: f64,
+    /// A batch ends half-way.
+    pub torn_batch: f64,
+    /// The change cursor is too old.
+    pub expired_cursor: f64,
+    /// A read of changes or of a table shows an earlier state, where versions tell the difference.
+    pub stale_read: f64,
+    /// A notice never arrives.
+    pub lost_notice: f64,
+    /// A notice arrives twice.
+    pub doubled_notice: f64,
+    /// From when until when the system answers nothing at all.
+    pub down: Vec<(Duration, Duration)>,
+}
+
+/// Everything that one seed decides, printed with every failure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// How many things users do.
+    pub edits: u32,
+    /// How many of them before the first sync.
+    pub edits_before: u32,
+    /// Longest pause between two of them.
+    pub gap: Duration,
+    /// How many customer numbers users choose from; few make users meet.
+    pub numbers: u32,
+    /// Which side is the master of the maps.
+    pub master: Side,
+    /// Whether the left side gives numbers to customers that come without.
+    pub allocates: bool,
+    /// Whether the left side checks versions, as Finance & Operations does with trusted etags.
+    pub left_checks_versions: bool,
+    /// Whether the right side checks versions.
+    pub right_checks_versions: bool,
+    /// Whether the left side fills a field that users leave empty.
+    pub left_computes: bool,
+    /// Whether deletions are seen when the record is referenced.
+    pub deletes: bool,
+    /// Whether users move rows in and out of the filters.
+    pub filters: bool,
+    /// Whether users change the key of a record on the right side.
+    pub key_changes: bool,
+    /// What goes wrong on either side.
+    pub faults: PerSide<Faults>,
+    /// Longest time that a request or an answer travels.
+    pub latency: Duration,
+    /// After how many polls each of the first engines is killed.
+    pub crashes: Vec<u64>,
+    /// Whether the end is reached by live sync rather than by applying until nothing is left.
+    pub ends_live: bool,
+    /// What the engine is set to.
+    pub settings: Settings,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn new(seed: u64) -> Self {
+        let random = &mut StdRng::seed_from_u64(seed);
+        let edits = random.random_range(4..60);
+        let span = 40;
+        let crashes = if random.random_bool(0.5) {
+            (0..random.random_range(1..6))
+                .map(|_| {
+                    let most = [40, 300, 2_000][random.random_range(0..3)];
+                    random.random_range(1..most)
+                })
+                .collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            seed,
+            edits,
+            edits_before: random.random_range(0..=edits / 2),
+            gap: Duration::from_millis([20, 500, 4_000][random.random_range(0..3)]),
+            numbers: random.random_range(1..7),
+            master: if random.random_bool(0.7) {
+                Side::Left
+            } else {
+                Side::Right
+            },
+            allocates: random.random_bool(0.3),
+            left_checks_versions: random.random_bool(0.5),
+            right_checks_versions: random.random_bool(0.9),
+            left_computes: random.random_bool(0.4),
+            deletes: random.random_bool(0.7),
+            filters: random.random_bool(0.4),
+            key_changes: false,
+            faults: PerSide {
+                left: faults(random, span),
+                right: faults(random, span),
+            },
+            latency: Duration::from_millis([0, 3, 80, 900][random.random_range(0..4)]),
+            crashes,
+            ends_live: random.random_bool(0.3),
+            settings: settings(random),
+        }
+    }
+}
+
+fn faults(random: &mut StdRng, span: u64) -> Faults {
+    if random.random_bool(0.3) {
+        return Faults::default();
+    }
+    let level = [0.01, 0.05, 0.2][random.random_range(0..3)];
+    let mut some = || {
+        if random.random_bool(0.5) {
+            random.random_range(0.0..level)
+        } else {
+            0.0
+        }
+    };
+    let mut faults = Faults {
+        lost_request: some(),
+        lost_answer: some(),
+        busy: some(),
+        unavailable: some(),
+        torn_batch: some(),
+        expired_cursor: some(),
+        stale_read: some() * 3.0,
+        lost_notice: some() * 4.0,
+        doubled_notice: some() * 2.0,
+        down: Vec::new(),
+    };
+    if random.random_bool(0.3) {
+        let from = random.random_range(0..span);
+        let until = from + random.random_range(1..span);
+        faults.down = vec![(Duration::from_secs(from), Duration::from_secs(until))];
+    }
+    faults
+}
+
+fn settings(random: &mut StdRng) -> Settings {
+    Settings {
+        poll_every: Duration::from_secs(random.random_range(1..8)),
+        sweep_every: Duration::from_secs(random.random_range(5..40)),
+        round: [1, 3, 500][random.random_range(0..3)],
+        attempts: random.random_range(2..9),
+        retry_after: Duration::from_millis(500),
+        retry_at_most: Duration::from_secs(random.random_range(5..60)),
+        recheck_every: Duration::from_secs(random.random_range(5..30)),
+        ..Settings::default()
+    }
+}

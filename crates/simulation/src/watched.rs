@@ -1,0 +1,411 @@
+//! The store under observation: after every step its books are checked, and nothing that it does
+//! goes unseen by the story. Every call lets others go first, before and after, so that the engine
+//! may die between two steps as well as between a commit and what follows it.
+
+use crate::mutation::Mutation;
+use crate::timeline::step_aside;
+use crate::world::World;
+use async_trait::async_trait;
+use duet_map::record::{Key, RecordId};
+use duet_map::side::Side;
+use duet_store::StoreError;
+use duet_store::accounting::AuditLine;
+use duet_store::change::{Change, Parked, ParkedFilter};
+use duet_store::health::Health;
+use duet_store::pair::Pair;
+use duet_store::settlement::{NewConflict, PairWrite, Settled, Settlement};
+use duet_store::sqlite::SqliteStore;
+use duet_store::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
+use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A store in memory that is checked at every step.
+#[derive(Debug)]
+pub struct WatchedStore {
+    inner: SqliteStore,
+    world: Arc<World>,
+    mutation: Option<Mutation>,
+    captured: AtomicU64,
+}
+
+impl WatchedStore {
+    /// An empty store.
+    pub fn new(world: Arc<World>, mutation: Option<Mutation>) -> Result<Self, StoreError> {
+        Ok(Self {
+            inner: SqliteStore::open_in_memory()?,
+            world,
+            mutation,
+            captured: AtomicU64::new(0),
+        })
+    }
+
+    /// Checks that every captured change stands in one box, and that all of them are there.
+    async fn check_books(&self) -> Result<(), StoreError> {
+        let mut captured = 0;
+        for line in self.audit().await? {
+            captured += line.boxes.captured;
+            if !line.boxes.balances() {
+                self.world
+                    .ledger()
+                    .violated("accounting", format!("{line:?} does not balance"));
+            }
+        }
+        let journaled = self.captured.load(Ordering::Relaxed);
+        if captured != journaled {
+            self.world.ledger().violated(
+                "accounting",
+                format!("{journaled} changes were journaled and {captured} are counted"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Checks that a table's cursor moves only past what is journaled with it.
+    async fn check_cursors(&self, capture: &Capture) -> Result<(), StoreError> {
+        for (name, cursor) in &capture.cursors {
+            let mut parts = name.splitn(3, ':');
+            let (Some("live"), Some(side), Some(table)) =
+                (parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            let (Ok(side), Some(until), Some(since)) =
+                (side.parse::<Side>(), cursor, self.inner.cursor(name).await?)
+            else {
+                continue;
+            };
+            // The last page of a whole read sets the cursor anew; its rows came before.
+            if capture.sweep_seen.is_some() {
+                continue;
+            }
+            let journaled: BTreeSet<&RecordId> = capture
+                .changes
+                .iter()
+                .map(|change| &change.record)
+                .collect();
+            let changed = self
+                .world
+                .system(side)
+                .changed_between(table, &since, until);
+            for record in changed {
+                if !journaled.contains(&record) {
+                    self.world.ledger().violated(
+                        "cursor",
+                        format!("{name} moved past a change of {record} that is not journaled"),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn spoil(
+        &self,
+        mutation: Mutation,
+        settlements: &mut [Settlement],
+    ) -> Result<(), StoreError> {
+        for settlement in settlements {
+            let mut before = None;
+            if let PairWrite::Update { id, body, .. } = &settlement.pair {
+                for map in ["companies", "terms", "customers"] {
+                    let keys = [body.key.clone()];
+                    let found = self.inner.pairs_by_key(map, &keys).await?;
+                    before = before.or(found.into_values().find(|pair| pair.id == *id));
+                }
+            }
+            mutation.spoil_settlement(settlement, before.as_ref());
+        }
+        Ok(())
+    }
+
+    fn tell(&self, line: String) {
+        let at = self.world.timeline.elapsed().as_secs_f64();
+        self.world
+            .ledger()
+            .story
+            .push(format!("{at:>9.3} store {line}"));
+    }
+}
+
+#[async_trait]
+impl Store for WatchedStore {
+    async fn claim(&self) -> Result<(), StoreError> {
+        self.inner.claim().await
+    }
+
+    async fn reserve_ticks(&self, count: i64) -> Result<i64, StoreError> {
+        self.inner.reserve_ticks(count).await
+    }
+
+    async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.inner.cursor(name).await
+    }
+
+    async fn journal(&self, mut capture: Capture, now: Timestamp) -> Result<(), StoreError> {
+        step_aside().await;
+        if let Some(mutation) = self.mutation {
+            mutation.spoil_capture(&mut capture);
+        }
+        if self.mutation == Some(Mutation::CursorFirst) {
+            let cursors = Capture {
+                cursors: std::mem::take(&mut capture.cursors),
+                ..Capture::default()
+            };
+            self.check_cursors(&cursors).await?;
+            self.inner.journal(cursors, now).await?;
+            step_aside().await;
+        }
+        self.check_cursors(&capture).await?;
+        for change in &capture.changes {
+            self.tell(format!(
+                "journaled {} {} {} {:?} at tick {}",
+                change.map,
+                change.side,
+                change.record,
+                match &change.kind {
+                    duet_store::change::ChangeKind::Delete => "delete".to_owned(),
+                    duet_store::change::ChangeKind::Upsert { version, .. } => version
+                        .as_ref()
+                        .map_or("upsert".to_owned(), |version| format!("v{}", version.tag)),
+                },
+                change.tick
+            ));
+        }
+        let count = capture.changes.len() as u64;
+        self.inner.journal(capture, now).await?;
+        if count > 0 {
+            self.captured.fetch_add(count, Ordering::Relaxed);
+            self.check_books().await?;
+        }
+        step_aside().await;
+        Ok(())
+    }
+
+    async fn add_notices(
+        &self,
+        notices: Vec<(Side, String, Option<RecordId>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        step_aside().await;
+        self.inner.add_notices(notices, now).await
+    }
+
+    async fn notices(&self, side: Side, limit: usize) -> Result<Vec<StoredNotice>, StoreError> {
+        self.inner.notices(side, limit).await
+    }
+
+    async fn due(
+        &self,
+        map: &str,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, StoreError> {
+        step_aside().await;
+        self.inner.due(map, limit, now).await
+    }
+
+    async fn next_due(&self, map: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_due(map).await
+    }
+
+    async fn pending_upserts(
+        &self,
+        map: &str,
+        side: Side,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Change>, StoreError> {
+        self.inner.pending_upserts(map, side, keys).await
+    }
+
+    async fn pending_keys(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Key>, StoreError> {
+        self.inner.pending_keys(map, side, records).await
+    }
+
+    async fn pairs_by_key(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Pair>, StoreError> {
+        self.inner.pairs_by_key(map, keys).await
+    }
+
+    async fn pairs_by_record(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Pair>, StoreError> {
+        self.inner.pairs_by_record(map, side, records).await
+    }
+
+    async fn settle(
+        &self,
+        mut settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, StoreError> {
+        step_aside().await;
+        if let Some(mutation) = self.mutation {
+            self.spoil(mutation, &mut settlements).await?;
+        }
+        for settlement in &settlements {
+            self.tell(format!(
+                "settles change {} (and {:?}) as {:?}{}{}",
+                settlement.seq,
+                settlement.supersedes,
+                settlement.outcome,
+                match &settlement.pair {
+                    duet_store::settlement::PairWrite::Keep => String::new(),
+                    duet_store::settlement::PairWrite::Insert(body) =>
+                        format!(", new pair {} {:?}", body.key, body.state),
+                    duet_store::settlement::PairWrite::Update { id, body, .. } =>
+                        format!(", pair {id} {} {:?}", body.key, body.state),
+                },
+                if settlement.conflict.is_some() {
+                    ", with a conflict"
+                } else {
+                    ""
+                }
+            ));
+        }
+        for settlement in &settlements {
+            if let PairWrite::Insert(body) | PairWrite::Update { body, .. } = &settlement.pair {
+                let ledger = &mut *self.world.ledger();
+                for side in Side::BOTH {
+                    let record = body.halves[side].record.as_ref();
+                    ledger.pages[side]
+                        .paired
+                        .extend(record.map(|record| record.0.clone()));
+                }
+            }
+        }
+        let settled = self.inner.settle(settlements, now).await?;
+        if settled.contains(&Settled::PairMoved) {
+            self.world
+                .ledger()
+                .count("settled anew because the pair had moved");
+        }
+        self.check_books().await?;
+        step_aside().await;
+        Ok(settled)
+    }
+
+    async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError> {
+        step_aside().await;
+        if self.mutation == Some(Mutation::DropIntent) {
+            return Ok(());
+        }
+        self.inner.add_intents(intents).await?;
+        step_aside().await;
+        Ok(())
+    }
+
+    async fn add_conflicts(
+        &self,
+        conflicts: Vec<(i64, NewConflict)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        step_aside().await;
+        if self.mutation == Some(Mutation::SwallowConflict) {
+            return Ok(());
+        }
+        self.inner.add_conflicts(conflicts, now).await?;
+        step_aside().await;
+        Ok(())
+    }
+
+    async fn open_intents(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError> {
+        self.inner.open_intents(map, to).await
+    }
+
+    async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError> {
+        self.inner.intents(seqs).await
+    }
+
+    async fn sweep_missing(
+        &self,
+        sweep: &str,
+        map: &str,
+        side: Side,
+        limit: usize,
+    ) -> Result<Vec<Pair>, StoreError> {
+        self.inner.sweep_missing(sweep, map, side, limit).await
+    }
+
+    async fn end_sweep(&self, sweep: &str) -> Result<(), StoreError> {
+        step_aside().await;
+        self.inner.end_sweep(sweep).await
+    }
+
+    async fn count_pairs(&self, map: &str) -> Result<u64, StoreError> {
+        self.inner.count_pairs(map).await
+    }
+
+    async fn set_map_status(&self, status: MapStatus) -> Result<(), StoreError> {
+        self.inner.set_map_status(status).await
+    }
+
+    async fn map_statuses(&self) -> Result<Vec<MapStatus>, StoreError> {
+        self.inner.map_statuses().await
+    }
+
+    async fn parked(&self, filter: &ParkedFilter, limit: usize) -> Result<Vec<Parked>, StoreError> {
+        self.inner.parked(filter, limit).await
+    }
+
+    async fn retry(&self, filter: &ParkedFilter, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.retry(filter, now).await
+    }
+
+    async fn conflicts(
+        &self,
+        map: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Conflict>, StoreError> {
+        self.inner.conflicts(map, limit).await
+    }
+
+    async fn activity(
+        &self,
+        key_contains: &str,
+        limit: usize,
+    ) -> Result<Vec<Activity>, StoreError> {
+        self.inner.activity(key_contains, limit).await
+    }
+
+    async fn audit(&self) -> Result<Vec<AuditLine>, StoreError> {
+        let mut lines = self.inner.audit().await?;
+        if self.mutation == Some(Mutation::Miscount)
+            && let Some(line) = lines.iter_mut().find(|line| line.boxes.echoed > 0)
+        {
+            line.boxes.echoed -= 1;
+        }
+        Ok(lines)
+    }
+
+    async fn awaited(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.inner.awaited().await
+    }
+
+    async fn release(&self, tokens: &[String], now: Timestamp) -> Result<u64, StoreError> {
+        step_aside().await;
+        if self.mutation == Some(Mutation::NoRelease) {
+            return Ok(0);
+        }
+        self.inner.release(tokens, now).await
+    }
+
+    async fn last_progress(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
+        self.inner.last_progress().await
+    }
+
+    async fn health(&self) -> Result<Health, StoreError> {
+        self.inner.health().await
+    }
+}
