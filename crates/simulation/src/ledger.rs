@@ -73,6 +73,11 @@ pub struct Ledger {
     pub suspicions: Vec<Suspicion>,
     /// Birth marks and numbers of records that were ever outside a filter.
     pub outside: BTreeSet<String>,
+    /// Records that Duet created and has not linked yet, with their birth marks.
+    pub unsettled: BTreeMap<(Side, String), String>,
+    /// Birth marks of records that Duet created without learning so: the answer was lost, or the
+    /// engine died. Where the two meet again, they meet as strangers.
+    pub unlearned: BTreeSet<String>,
     /// Promises broken so far.
     pub violations: BTreeSet<Violation>,
     /// What happened, for the story of a failing seed.
@@ -88,6 +93,12 @@ impl Ledger {
     pub fn fresh(&mut self) -> u64 {
         self.fresh += 1;
         self.fresh
+    }
+
+    /// The engine died, and with it what it had not settled.
+    pub fn forget(&mut self) {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        self.unlearned.extend(unsettled.into_values());
     }
 
     /// Notes a broken promise.

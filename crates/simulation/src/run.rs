@@ -102,7 +102,11 @@ impl<'a> Run<'a> {
             self.tell("the engine starts, and will be killed");
             let session = Task::new(self.live(done, Duration::from_secs(20)));
             match run_session(&self.world.timeline, session, &mut beside, Some(*polls)) {
-                Ended::Crashed => self.world.ledger().count("crashes"),
+                Ended::Crashed => {
+                    let ledger = &mut *self.world.ledger();
+                    ledger.count("crashes");
+                    ledger.forget();
+                }
                 ended => self.expect_end(ended)?,
             }
         }

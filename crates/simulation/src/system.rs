@@ -411,8 +411,11 @@ impl ModelSystem {
         }
         let page = &mut ledger.pages[self.side];
         if let Some(new) = &new {
-            // Where two records meet for the first time, nothing may be filled by something.
-            let meets = old.is_none() && !page.paired.contains(&id.0);
+            // Where two records meet as strangers, nothing may be filled by something.
+            let mark = after.and_then(|row| mark_of(self.side, table, row));
+            let strangers = !page.paired.contains(&id.0)
+                || mark.is_some_and(|mark| ledger.unlearned.contains(&mark));
+            let meets = old.is_none() && strangers;
             let revived = matches!(by, By::Duet { .. })
                 && !meets
                 && page.past.get(&place).is_some_and(|past| past.contains(new));
@@ -462,6 +465,11 @@ impl ModelSystem {
                     mark,
                     format!("{side} {table} {id}: {mark} was deleted and is back"),
                 );
+            }
+            if duet {
+                ledger
+                    .unsettled
+                    .insert((side, id.0.clone()), mark.clone());
             }
             if duet && !ledger.pages[side].alive.insert(mark.clone()) {
                 ledger.suspect(
@@ -796,7 +804,12 @@ impl ModelSystem {
     async fn answer<T>(&self, answer: T) -> Result<T, SystemError> {
         self.travel().await;
         if self.chance(self.faults.lost_answer) {
-            self.ledger().count("lost answer");
+            {
+                let ledger = &mut *self.ledger();
+                ledger.count("lost answer");
+                // More than what this answer told may be unsettled; what is too much does no harm.
+                ledger.forget();
+            }
             return Err(self.silence().await);
         }
         Ok(answer)

@@ -279,6 +279,9 @@ impl Store for WatchedStore {
                 let ledger = &mut *self.world.ledger();
                 for side in Side::BOTH {
                     let record = body.halves[side].record.as_ref();
+                    if let Some(record) = record {
+                        ledger.unsettled.remove(&(side, record.0.clone()));
+                    }
                     ledger.pages[side]
                         .paired
                         .extend(record.map(|record| record.0.clone()));

@@ -46,6 +46,7 @@ pub enum PairWrite {
     /// Nothing.
     Keep,
     /// A new pair; refused when its map has a live pair with this key or with either record.
+    /// Changes of its records that stand under another key move to its key.
     Insert(PairBody),
     /// A new state of a pair; refused when its revision is not the expected one.
     Update {

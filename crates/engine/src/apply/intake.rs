@@ -17,6 +17,7 @@ use duet_map::value::Row;
 use duet_store::change::{Change, ChangeKind, Park, ParkReason};
 use duet_store::pair::{Pair, PairState};
 use duet_store::settlement::{Outcome, Settlement};
+use duet_store::store::Intent;
 use std::collections::{HashMap, HashSet};
 
 /// A change with its pair, and the source row that counts.
@@ -192,26 +193,22 @@ impl Core {
         if !arrivals.iter().any(unpaired) {
             return Ok(arrivals);
         }
-        let asked: Vec<Row> = self
-            .store
-            .open_intents(map.id(), to)
-            .await?
-            .into_iter()
-            .map(|intent| map.image(to, &intent.row))
-            .collect();
+        let open = self.store.open_intents(map.id(), to).await?;
         let mut free = Vec::with_capacity(arrivals.len());
+        let mut recognised = Vec::new();
         for arrival in arrivals {
-            let is_own = unpaired(&arrival)
-                && arrival.row.as_ref().is_some_and(|(row, _)| {
-                    let image = map.image(to, row);
-                    asked.iter().any(|asked| {
-                        asked
-                            .iter()
-                            .filter(|(_, value)| !value.is_null())
-                            .all(|(column, value)| image.get(column) == Some(value))
-                    })
-                });
-            if is_own {
+            let own = arrival
+                .row
+                .as_ref()
+                .filter(|_| unpaired(&arrival))
+                .and_then(|(row, _)| Some((row, open.iter().find(|one| answers(map, one, row))?)));
+            if let Some((row, intent)) = own {
+                // People may change the record before its outcome is looked up, but not its key.
+                let mut intent = intent.clone();
+                for column in map.key_paths(to) {
+                    intent.row.set(column.clone(), row.value(&column).clone());
+                }
+                recognised.push(intent);
                 let outcome = Outcome::Postponed {
                     until: self.due_again(arrival.change.attempts, None),
                     code: Code(4105).to_string(),
@@ -220,6 +217,9 @@ impl Core {
             } else {
                 free.push(arrival);
             }
+        }
+        if !recognised.is_empty() {
+            self.store.add_intents(recognised).await?;
         }
         Ok(free)
     }
@@ -670,6 +670,21 @@ fn there(map: &CompiledMap, arrival: &Arrival) -> Option<String> {
     let change = &arrival.change.change;
     let exists = arrival.row.is_some() && arrival.pair.is_none() && !is_unresolved(&change.key);
     exists.then(|| key_token(change.side, map.table(change.side), &change.key))
+}
+
+/// Whether a row holds everything that an intent asked for, or the key under which its record was
+/// recognised before.
+fn answers(map: &CompiledMap, intent: &Intent, row: &Row) -> bool {
+    let (asked, image) = (map.image(intent.to, &intent.row), map.image(intent.to, row));
+    let holds = |column: &str| {
+        let asked = asked.value(column);
+        asked.is_null() || image.value(column) == asked
+    };
+    let keys = map.key_paths(intent.to);
+    if keys.iter().all(|column| !asked.value(column).is_null()) {
+        return keys.iter().all(|column| holds(column));
+    }
+    asked.iter().all(|(column, _)| holds(column))
 }
 
 /// What a pair that ends gives free, and whose decisions it settles.

@@ -101,10 +101,11 @@ impl Core {
             .unwrap_or_else(|_| errand.key.clone());
         let mut halves = PerSide::<Half>::default();
         // What was sent is agreed; what the system added, the number first of all, travels back.
-        let mut image = map.image(to, &record.row);
+        let keys = map.key_paths(to);
+        let mut image = map.image(to, sent);
         image
             .0
-            .retain(|column, _| sent.get(column).is_some_and(|value| !value.is_null()));
+            .retain(|column, value| !value.is_null() && !keys.contains(column));
         halves[from].record = Some(errand.change.change.record.clone());
         halves[to] = Half {
             record: Some(record.id.clone()),
@@ -140,10 +141,22 @@ impl Core {
         to: Side,
         intent: &Intent,
     ) -> Result<Found, EngineError> {
+        // A record that was recognised when it was read is searched by its key.
+        let mut keys = map.key_paths(to);
+        keys.extend(
+            map.schema(to)
+                .company
+                .clone()
+                .filter(|_| map.is_per_company()),
+        );
+        let recognised = keys
+            .iter()
+            .all(|column| !intent.row.value(column).is_null());
         let equal = intent
             .row
             .iter()
             .filter(|(_, value)| !value.is_null())
+            .filter(|(column, _)| !recognised || keys.iter().any(|key| key == column))
             .map(|(column, value)| (column.to_owned(), value.clone()))
             .collect();
         let found = self.systems[to]

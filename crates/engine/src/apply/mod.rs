@@ -30,6 +30,7 @@ use duet_store::change::{Change, Park, ParkReason};
 use duet_store::pair::{Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_systems::Class;
+use std::collections::HashSet;
 
 /// One change on its way, with what is known of its pair.
 struct Errand {
@@ -124,6 +125,7 @@ impl Core {
         if changes.is_empty() {
             return Ok(0);
         }
+        let changes = one_each(changes);
         let settlements = self.apply_isolated(map, changes).await?;
         let settled = self.settle(map, settlements).await?;
         self.progress.report(Event::Applied {
@@ -247,6 +249,16 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The first change of each record; the others are due again in the next round. A record's changes
+/// may stand under two keys for a moment, when it got its key while they were captured.
+fn one_each(changes: Vec<Change>) -> Vec<Change> {
+    let mut met = HashSet::new();
+    changes
+        .into_iter()
+        .filter(|change| met.insert((change.change.side, change.change.record.clone())))
+        .collect()
 }
 
 /// Whether the other side can be told of the record: it stands, and it has the number that the

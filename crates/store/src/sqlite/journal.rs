@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::tally::{Progress, Tally};
 use super::{operation, sweep};
 use crate::change::{Change, ChangeKind, NewChange};
+use crate::pair::PairBody;
 use crate::store::Capture;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
@@ -152,6 +153,20 @@ pub(super) fn pending_keys(
         }
     }
     Ok(found)
+}
+
+/// Moves what stands in the journal of a new pair's records to the pair's key. Before a record had
+/// a key (the other side allocates it), its changes stood apart from those of its pair.
+pub(super) fn join_partition(tx: &Connection, map: &str, body: &PairBody) -> Result<(), Fault> {
+    let mut join = tx.prepare_cached(
+        "UPDATE journal SET key = ?4 WHERE map = ?1 AND side = ?2 AND record = ?3 AND key <> ?4",
+    )?;
+    for side in Side::BOTH {
+        if let Some(record) = &body.halves[side].record {
+            join.execute(params![map, side.word(), record.0, body.key.0])?;
+        }
+    }
+    Ok(())
 }
 
 /// What stands in the journal under one key of a map, in its order.

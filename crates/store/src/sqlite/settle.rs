@@ -4,8 +4,8 @@ use super::columns::{Word as _, from_json, from_nanos, side_of, text_of, to_json
 use super::fault::Fault;
 use super::history::{self, Subject};
 use super::tally::{Progress, Tally};
-use super::{pairs, parking};
-use crate::settlement::{Outcome, Settled, Settlement};
+use super::{journal, pairs, parking};
+use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
 use crate::store::Intent;
 use duet_map::side::Side;
 use jiff::Timestamp;
@@ -56,6 +56,16 @@ fn settle_one(
     if !pairs::write(tx, &subject.map, &settlement.pair)? {
         return Ok(false);
     }
+    let subject = match &settlement.pair {
+        PairWrite::Insert(body) => {
+            journal::join_partition(tx, &subject.map, body)?;
+            Subject {
+                key: body.key.0.clone(),
+                ..subject
+            }
+        }
+        PairWrite::Keep | PairWrite::Update { .. } => subject,
+    };
     if let Some(conflict) = &settlement.conflict {
         history::add_conflict(tx, &subject, conflict, now)?;
     }
