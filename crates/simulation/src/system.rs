@@ -467,9 +467,7 @@ impl ModelSystem {
                 );
             }
             if duet {
-                ledger
-                    .unsettled
-                    .insert((side, id.0.clone()), mark.clone());
+                ledger.unsettled.insert((side, id.0.clone()), mark.clone());
             }
             if duet && !ledger.pages[side].alive.insert(mark.clone()) {
                 ledger.suspect(
