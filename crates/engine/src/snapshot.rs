@@ -11,12 +11,15 @@ use crate::progress::Event;
 use crate::project::TableUse;
 use duet_map::record::RecordId;
 use duet_map::side::Side;
-use duet_store::change::Origin;
+use duet_store::change::{Origin, ParkedFilter};
 use duet_store::store::Capture;
 use duet_systems::{Class, Cursor, Page, Seen, SnapshotRequest};
 
 /// How many missing records are looked up at once.
 const LOOK_UPS: usize = 200;
+
+/// How many parked changes are looked after at once. Bounds memory.
+const MOST_PARKED: usize = 2_000;
 
 /// A comparison of key sets never stops for fewer missing records than this.
 const BRAKE_FLOOR: u64 = 20;
@@ -212,6 +215,7 @@ impl Core {
                     .filter_map(|pair| pair.body.halves[side].record.clone()),
             );
         }
+        missing.extend(self.parked_records(side, used).await?);
         missing.sort();
         missing.dedup();
         for ids in missing.chunks(LOOK_UPS) {
@@ -235,6 +239,41 @@ impl Core {
         }
         self.store.end_sweep(sweep).await?;
         Ok(held)
+    }
+
+    /// The records without pair of parked changes, where nobody reports deletions: a change that waits must not
+    /// outlive its record.
+    async fn parked_records(
+        &self,
+        side: Side,
+        used: &TableUse,
+    ) -> Result<Vec<RecordId>, EngineError> {
+        let mut records = Vec::new();
+        if self.systems[side].reports_deletes() {
+            return Ok(records);
+        }
+        for place in &used.maps {
+            let Some(map) = self.project.maps().get(*place) else {
+                continue;
+            };
+            let filter = ParkedFilter {
+                map: Some(map.id().to_owned()),
+                ..ParkedFilter::default()
+            };
+            let parked = self.store.parked(&filter, MOST_PARKED).await?;
+            let here: Vec<RecordId> = parked
+                .into_iter()
+                .filter(|parked| parked.side == side)
+                .map(|parked| parked.record)
+                .collect();
+            // Those of pairs are compared with the pairs.
+            let pairs = self.store.pairs_by_record(map.id(), side, &here).await?;
+            records.extend(
+                here.into_iter()
+                    .filter(|record| !pairs.contains_key(record)),
+            );
+        }
+        Ok(records)
     }
 
     #[allow(

@@ -7,6 +7,7 @@ mod model;
 #[path = "model/pair.rs"]
 mod pair;
 
+use duet_map::record::RecordId;
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::Store;
@@ -580,5 +581,250 @@ async fn a_value_that_does_not_fit_parks_with_the_field_and_goes_once_it_is_mend
         pair.account("US-001").unwrap().1.value("name").as_str(),
         Some("Short")
     );
+    pair.assert_balanced().await;
+}
+
+/// The number of US-001's customer and account.
+fn first(pair: &Pair) -> (RecordId, RecordId) {
+    let customer = pair
+        .left
+        .find_by("CustomersV3", "CustomerAccount", "US-001");
+    (customer.unwrap().0, pair.account("US-001").unwrap().0)
+}
+
+fn party(kind: &str) -> Row {
+    Row::new().with("PartyType", Value::Symbol(kind.into()))
+}
+
+async fn parked(pair: &Pair) -> Vec<duet_store::change::Parked> {
+    let all = ParkedFilter::default();
+    pair.store.parked(&all, 10).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_pair_outside_its_filter_is_left_alone_and_catches_up_when_it_returns() {
+    let (pair, engine) = synced().await;
+    let (customer, account) = first(&pair);
+    pair.left.edit("CustomersV3", &customer, party("Person"));
+    engine.quiesce().await.unwrap();
+    let before = pair.writes();
+    pair.right
+        .edit("accounts", &account, Row::new().with("name", "Meanwhile"));
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.writes(), before, "nothing travels to a row outside");
+
+    pair.left
+        .edit("CustomersV3", &customer, party("Organization"));
+    engine.quiesce().await.unwrap();
+    let row = pair.left.row("CustomersV3", &customer).unwrap();
+    assert_eq!(row.value("OrganizationName").as_str(), Some("Meanwhile"));
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_deletion_does_not_travel_to_a_row_outside_the_filter() {
+    let (pair, engine) = synced().await;
+    let (customer, account) = first(&pair);
+    pair.left.edit("CustomersV3", &customer, party("Person"));
+    engine.quiesce().await.unwrap();
+    pair.right.delete("accounts", &account);
+    engine.quiesce().await.unwrap();
+    assert!(pair.left.row("CustomersV3", &customer).is_some());
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_key_that_a_row_outside_the_filter_holds_parks_until_it_is_free() {
+    let (pair, engine) = synced().await;
+    let mut row = party("Person");
+    row.set("OrganizationName", "A person");
+    let person = pair.customer("usmf", "US-009", row);
+    engine.quiesce().await.unwrap();
+    pair.right.create(
+        "accounts",
+        Row::new()
+            .with("accountnumber", "US-009")
+            .with("name", "A firm")
+            .with("customertypecode", Value::Int(3))
+            .with("msdyn_company", pair.company("usmf")),
+    );
+    engine.quiesce().await.unwrap();
+    let waiting = parked(&pair).await;
+    assert_eq!(waiting.len(), 1, "{waiting:#?}");
+    assert_eq!(waiting[0].code, "DUET2108");
+    let row = pair.left.row("CustomersV3", &person).unwrap();
+    assert_eq!(row.value("OrganizationName").as_str(), Some("A person"));
+
+    pair.left.delete("CustomersV3", &person);
+    engine.quiesce().await.unwrap();
+    let row = pair.left.row("CustomersV3", &person).unwrap();
+    assert_eq!(row.value("OrganizationName").as_str(), Some("A firm"));
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_conflict_is_on_record_even_when_the_answer_to_its_write_is_lost() {
+    let (pair, engine) = synced().await;
+    let (customer, account) = first(&pair);
+    pair.left.edit(
+        "CustomersV3",
+        &customer,
+        Row::new().with("OrganizationName", "Finance says"),
+    );
+    pair.right
+        .edit("accounts", &account, Row::new().with("name", "Sales says"));
+    pair.right.inject([Fault::LostAnswer]);
+    engine.quiesce().await.unwrap();
+    let conflicts = pair.store.conflicts(None, 10).await.unwrap();
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!(conflicts[0].fields[0].right.as_str(), Some("Sales says"));
+    pair.assert_balanced().await;
+}
+
+/// US-001 was deleted in sales and changed in finance before either knew.
+async fn deleted_and_changed() -> (Pair, duet_engine::Engine, RecordId) {
+    let (pair, engine) = synced().await;
+    let (customer, account) = first(&pair);
+    pair.right.delete("accounts", &account);
+    pair.left.edit(
+        "CustomersV3",
+        &customer,
+        Row::new().with("OrganizationName", "Still needed"),
+    );
+    engine.quiesce().await.unwrap();
+    assert!(!parked(&pair).await.is_empty());
+    (pair, engine, customer)
+}
+
+#[tokio::test]
+async fn a_record_that_is_created_again_settles_the_conflict_about_its_deletion() {
+    let (pair, engine, customer) = deleted_and_changed().await;
+    pair.right.create(
+        "accounts",
+        Row::new()
+            .with("accountnumber", "US-001")
+            .with("creditlimit", Value::Decimal(Decimal::from(5)))
+            .with("customertypecode", Value::Int(3))
+            .with("msdyn_company", pair.company("usmf")),
+    );
+    engine.quiesce().await.unwrap();
+    assert_eq!(parked(&pair).await, []);
+    let (_, account) = pair.account("US-001").unwrap();
+    assert_eq!(account.value("name").as_str(), Some("Still needed"));
+    let row = pair.left.row("CustomersV3", &customer).unwrap();
+    assert_eq!(row.value("CreditLimit"), &Value::Decimal(Decimal::from(5)));
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn deleting_the_other_record_too_settles_the_conflict_about_a_deletion() {
+    let (pair, engine, customer) = deleted_and_changed().await;
+    pair.left.delete("CustomersV3", &customer);
+    engine.quiesce().await.unwrap();
+    assert_eq!(parked(&pair).await, []);
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_zero_that_wins_where_two_records_meet_travels_as_well() {
+    let (pair, engine) = synced().await;
+    pair.right.create(
+        "accounts",
+        Row::new()
+            .with("accountnumber", "US-007")
+            .with("creditlimit", Value::Decimal(Decimal::from(7)))
+            .with("msdyn_onetime", true)
+            .with("customertypecode", Value::Int(3))
+            .with("msdyn_company", pair.company("usmf")),
+    );
+    pair.customer("usmf", "US-007", Row::new());
+    engine.quiesce().await.unwrap();
+    let (_, account) = pair.account("US-007").unwrap();
+    assert_eq!(account.value("creditlimit"), &Value::Decimal(Decimal::ZERO));
+    assert_eq!(account.value("msdyn_onetime"), &Value::Bool(false));
+    let conflicts = pair.store.conflicts(None, 10).await.unwrap();
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn accounts_of_sales_that_bill_themselves_and_each_other_arrive_whole() {
+    let (pair, engine) = synced().await;
+    let account = |number: &str| {
+        let row = Row::new()
+            .with("accountnumber", number)
+            .with("customertypecode", Value::Int(3))
+            .with("msdyn_company", pair.company("usmf"));
+        pair.right.create("accounts", row)
+    };
+    let bill = |id: &RecordId, to: &RecordId| {
+        let to = pair::reference("accounts", to);
+        let row = Row::new().with("msdyn_billingaccount", to);
+        pair.right.edit("accounts", id, row);
+    };
+    let (one, two, three) = (account("S-1"), account("S-2"), account("S-3"));
+    bill(&one, &one);
+    bill(&two, &three);
+    bill(&three, &two);
+    engine.quiesce().await.unwrap();
+    assert_eq!(parked(&pair).await, []);
+    for (number, bills) in [("S-1", "S-1"), ("S-2", "S-3"), ("S-3", "S-2")] {
+        let customer = pair.left.find_by("CustomersV3", "CustomerAccount", number);
+        let (_, row) = customer.unwrap();
+        assert_eq!(row.value("InvoiceAccount").as_str(), Some(bills));
+    }
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn what_waits_goes_with_its_record_although_nobody_reports_the_deletion() {
+    let (pair, engine) = synced().await;
+    let customer = pair.customer("usmf", "US-002", Row::new().with("PaymentTerms", "Net99"));
+    engine.quiesce().await.unwrap();
+    assert_eq!(parked(&pair).await.len(), 1);
+    pair.left.delete("CustomersV3", &customer);
+    engine.quiesce().await.unwrap();
+    assert_eq!(parked(&pair).await, []);
+    pair.terms("usmf", "Net99");
+    engine.quiesce().await.unwrap();
+    assert!(pair.account("US-002").is_none());
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn people_who_edit_both_sides_are_never_taken_for_oscillation() {
+    let (pair, engine) = synced().await;
+    let (customer, account) = first(&pair);
+    for round in 0..8 {
+        let name = format!("Name {round}");
+        let limit = Value::Decimal(Decimal::from(100 + round));
+        pair.right
+            .edit("accounts", &account, Row::new().with("name", name.as_str()));
+        pair.left.edit(
+            "CustomersV3",
+            &customer,
+            Row::new().with("CreditLimit", limit),
+        );
+        engine.quiesce().await.unwrap();
+    }
+    assert_eq!(parked(&pair).await, []);
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_side_that_is_down_at_the_first_sync_is_waited_for() {
+    let pair = Pair::new();
+    pair.customer("usmf", "US-001", Row::new());
+    pair.left.go_down(30);
+    let engine = pair.engine();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let arrived = async {
+        while pair.account("US-001").is_none() {
+            tokio::task::yield_now().await;
+        }
+        stop.send(true).unwrap();
+    };
+    let (ran, ()) = tokio::join!(engine.run(stopped), arrived);
+    ran.unwrap();
     pair.assert_balanced().await;
 }

@@ -78,6 +78,9 @@ pub struct Ledger {
     /// Birth marks of records that Duet created without learning so: the answer was lost, or the
     /// engine died. Where the two meet again, they meet as strangers.
     pub unlearned: BTreeSet<String>,
+    /// Birth marks of records that Duet created without learning so and that a person changed
+    /// before it looked: nothing tells them from records that people created.
+    pub disguised: BTreeSet<String>,
     /// Promises broken so far.
     pub violations: BTreeSet<Violation>,
     /// What happened, for the story of a failing seed.

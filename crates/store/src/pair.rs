@@ -22,6 +22,10 @@ pub struct Half {
     /// differs from the image is the system's own rewriting, not a person's edit.
     #[serde(default)]
     pub wrote: Option<Version>,
+    /// The columns of that write. A person's edit of other columns that went before it shows the
+    /// same version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrote_columns: Vec<String>,
 }
 
 /// Whether a pair is kept in step.

@@ -87,6 +87,7 @@ pub(crate) fn linked(id: &str) -> PairBody {
         version: None,
         written: 0,
         wrote: None,
+        wrote_columns: Vec::new(),
     };
     PairBody {
         key: key(id),

@@ -424,10 +424,12 @@ impl Core {
             return end(&change, Outcome::Echoed);
         }
         let bounce = match (&pair, &version) {
-            (Some(pair), Some(version)) => pair.body.halves[side]
-                .wrote
-                .as_ref()
-                .is_some_and(|wrote| wrote.tag == version.tag),
+            (Some(pair), Some(version)) => {
+                let half = &pair.body.halves[side];
+                let ours = half.wrote.as_ref().is_some_and(|w| w.tag == version.tag);
+                let mut columns = map.column_names(side, &fields).into_iter();
+                ours && columns.any(|column| half.wrote_columns.contains(&column))
+            }
             _ => false,
         };
         if let Some(pair) = &pair

@@ -113,6 +113,7 @@ impl Core {
             version: None,
             written: tick,
             wrote: record.version.clone(),
+            wrote_columns: sent.iter().map(|(column, _)| column.to_owned()).collect(),
         };
         let now = self.clock.now();
         let body = PairBody {

@@ -178,6 +178,8 @@ impl Core {
         if let Some(tick) = tick {
             answer.written = tick;
             answer.wrote = stored.as_ref().and_then(|record| record.version.clone());
+            let columns = merged.write.iter().map(|(column, _)| column.to_owned());
+            answer.wrote_columns = columns.collect();
         } else if read.is_some() && self.may_have_written(&errand.change) {
             // What stands there may be a write of our own that nobody remembers, and rows that
             // were read before it are older than what is agreed now.
@@ -284,6 +286,7 @@ fn source_half(map: &CompiledMap, errand: &Errand, upsert: &Upsert, old: Option<
         version: upsert.version.clone().filter(|_| upsert.is_whole()),
         written: old.map_or(0, |half| half.written),
         wrote: old.and_then(|half| half.wrote.clone()),
+        wrote_columns: old.map_or_else(Vec::new, |half| half.wrote_columns.clone()),
     }
 }
 
@@ -334,6 +337,7 @@ fn target_half(
         version,
         written: old.map_or(0, |half| half.written),
         wrote: old.and_then(|half| half.wrote.clone()),
+        wrote_columns: old.map_or_else(Vec::new, |half| half.wrote_columns.clone()),
     }
 }
 

@@ -45,6 +45,7 @@ struct State {
     writes: u64,
     allocated: u64,
     expired: bool,
+    down: u32,
 }
 
 /// A system in memory.
@@ -100,6 +101,11 @@ impl ModelSystem {
     /// What happens to the next writes.
     pub fn inject(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state().faults.extend(faults);
+    }
+
+    /// The next reads of whole tables find nobody there.
+    pub fn go_down(&self, reads: u32) {
+        self.state().down = reads;
     }
 
     /// Makes every cursor too old.
@@ -360,7 +366,11 @@ impl System for ModelSystem {
     }
 
     async fn snapshot(&self, request: &SnapshotRequest) -> Result<Page, SystemError> {
-        let state = self.state();
+        let mut state = self.state();
+        if state.down > 0 {
+            state.down -= 1;
+            return Err(SystemError::new(Class::Retry, Code(3909), "nobody there"));
+        }
         let begin: usize = request.after.as_ref().map_or(0, |cursor| {
             cursor
                 .0
