@@ -4,8 +4,9 @@
 //! record that it may have made is looked for before anything is sent again.
 
 use super::deliver::{Attempt, Ready};
+use super::intake::Arrival;
 use super::settle::provides;
-use super::{Errand, parked};
+use super::{Errand, ended, parked};
 use crate::core::Core;
 use crate::error::EngineError;
 use duet_map::CompiledMap;
@@ -21,6 +22,54 @@ use duet_store::store::Intent;
 use duet_systems::{Found, Write};
 
 impl Core {
+    /// Holds back records that look like what a create of our own asked for whose answer never
+    /// came: until its outcome is looked up, nobody knows whose they are.
+    pub(super) async fn hold_back_own(
+        &self,
+        map: &CompiledMap,
+        arrivals: Vec<Arrival>,
+        settlements: &mut Vec<Settlement>,
+    ) -> Result<Vec<Arrival>, EngineError> {
+        let Some(to) = map.allocates() else {
+            return Ok(arrivals);
+        };
+        let unpaired = |arrival: &Arrival| {
+            arrival.pair.is_none() && arrival.change.change.side == to && arrival.row.is_some()
+        };
+        if !arrivals.iter().any(unpaired) {
+            return Ok(arrivals);
+        }
+        let open = self.store.open_intents(map.id(), to).await?;
+        let mut free = Vec::with_capacity(arrivals.len());
+        let mut recognised = Vec::new();
+        for arrival in arrivals {
+            let own = arrival
+                .row
+                .as_ref()
+                .filter(|_| unpaired(&arrival))
+                .and_then(|(row, _)| Some((row, open.iter().find(|one| answers(map, one, row))?)));
+            if let Some((row, intent)) = own {
+                // People may change the record before its outcome is looked up, but not its key.
+                let mut intent = intent.clone();
+                for column in map.key_paths(to) {
+                    intent.row.set(column.clone(), row.value(&column).clone());
+                }
+                recognised.push(intent);
+                let outcome = Outcome::Postponed {
+                    until: self.due_again(arrival.change.attempts, None),
+                    code: Code(4105).to_string(),
+                };
+                settlements.push(ended(&arrival.change, outcome));
+            } else {
+                free.push(arrival);
+            }
+        }
+        if !recognised.is_empty() {
+            self.store.add_intents(recognised).await?;
+        }
+        Ok(free)
+    }
+
     /// Makes intents durable before creates whose key the other side allocates, and looks up the
     /// outcome of creates that were sent before and never answered.
     pub(super) async fn declare_intents(
@@ -198,4 +247,19 @@ impl Core {
             (_, _) => Ok(Found::Many(free)),
         }
     }
+}
+
+/// Whether a row holds everything that an intent asked for, or the key under which its record was
+/// recognised before.
+fn answers(map: &CompiledMap, intent: &Intent, row: &Row) -> bool {
+    let (asked, image) = (map.image(intent.to, &intent.row), map.image(intent.to, row));
+    let holds = |column: &str| {
+        let asked = asked.value(column);
+        asked.is_null() || image.value(column) == asked
+    };
+    let keys = map.key_paths(intent.to);
+    if keys.iter().all(|column| !asked.value(column).is_null()) {
+        return keys.iter().all(|column| holds(column));
+    }
+    asked.iter().all(|(column, _)| holds(column))
 }

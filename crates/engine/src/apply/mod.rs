@@ -1,6 +1,7 @@
 //! Apply: the road from the journal to the other side, one round of a map at a time.
 //!
-//! 1. [`intake`]: pair, diff, filter, translate and look up: what does the change want?
+//! 1. [`intake`]: what does the change want? It pairs; [`freshness`] reads again what may be old;
+//!    [`sort`] filters and diffs; [`translation`] translates and looks up.
 //! 2. [`target`]: how does the other side stand?
 //! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
 //!    [`intents`] keep a create from being sent twice where the other side allocates the key.
@@ -10,10 +11,13 @@
 //! for all of them together. No two changes of a round belong to the same pair.
 
 mod deliver;
+mod freshness;
 mod intake;
 mod intents;
 mod settle;
+mod sort;
 mod target;
+mod translation;
 
 use crate::core::Core;
 use crate::error::EngineError;

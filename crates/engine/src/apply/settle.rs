@@ -4,12 +4,11 @@
 //! other system computed, or a person changed in the same moment, still differs from the image and
 //! so flows back as a change of its own.
 
-use super::intake::ends_of;
 use super::target::{Target, current};
 use super::{Errand, Upsert, Wish, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
-use crate::resolve::{decided_token, key_token, record_token};
+use crate::resolve::{decided_token, freed_token, key_token, record_token};
 use duet_map::CompiledMap;
 use duet_map::file::Deletes;
 use duet_map::lookup::ResolvedLookups;
@@ -362,4 +361,9 @@ pub(super) fn provides(map: &CompiledMap, body: &PairBody) -> Vec<String> {
             std::iter::once(key_token(side, map.table(side), &body.key)).chain(by_record)
         })
         .collect()
+}
+
+/// What a pair that ends gives free, and whose decisions it settles.
+fn ends_of(map: &CompiledMap, key: &Key) -> Vec<String> {
+    vec![freed_token(map.id(), key), decided_token(map.id(), key)]
 }

@@ -1,0 +1,96 @@
+//! Freshness: never take for news what was read before our own last write to the same record.
+
+use super::ended;
+use super::intake::Arrival;
+use crate::core::Core;
+use crate::error::EngineError;
+use duet_map::CompiledMap;
+use duet_map::record::{RecordId, Version};
+use duet_map::side::Side;
+use duet_store::change::ChangeKind;
+use duet_store::pair::PairState;
+use duet_store::settlement::{Outcome, Settlement};
+
+impl Core {
+    /// Reads again what may be older than our own last write to the same record, so that an old
+    /// row never looks like a person undoing that write.
+    pub(super) async fn freshen(
+        &self,
+        map: &CompiledMap,
+        mut arrivals: Vec<Arrival>,
+        settlements: &mut Vec<Settlement>,
+    ) -> Result<Vec<Arrival>, EngineError> {
+        for side in Side::BOTH {
+            let stale: Vec<usize> = arrivals
+                .iter()
+                .enumerate()
+                .filter(|(_, arrival)| arrival.change.change.side == side && is_stale(arrival))
+                .map(|(place, _)| place)
+                .collect();
+            if stale.is_empty() {
+                continue;
+            }
+            let ids: Vec<RecordId> = stale
+                .iter()
+                .filter_map(|place| Some(arrivals.get(*place)?.change.change.record.clone()))
+                .collect();
+            let read = self.systems[side]
+                .fetch(map.table(side), map.columns(side), &ids)
+                .await
+                .map_err(|error| self.failed(side, format!("read {}", map.table(side)), error))?;
+            for (place, record) in stale.into_iter().zip(read) {
+                if let Some(arrival) = arrivals.get_mut(place) {
+                    arrival.row = record.map(|record| (record.row, record.version));
+                }
+            }
+        }
+        let mut fresh = Vec::with_capacity(arrivals.len());
+        for mut arrival in arrivals {
+            let upsert = matches!(arrival.change.change.kind, ChangeKind::Upsert { .. });
+            if upsert && arrival.row.is_none() {
+                // Gone since: its deletion is on its own way, or was our own.
+                settlements.push(ended(&arrival.change, Outcome::Echoed));
+                continue;
+            }
+            if upsert
+                && let Some(pair) = &arrival.pair
+                && pair.body.state == PairState::Deleted
+            {
+                let side = arrival.change.change.side;
+                if pair.body.halves[side.other()].record.is_none() {
+                    let why = "its counterpart was deleted and the map lets it stay".to_owned();
+                    settlements.push(ended(&arrival.change, Outcome::Filtered(why)));
+                    continue;
+                }
+                // Both were deleted: a record that exists is a new one.
+                arrival.pair = None;
+            }
+            fresh.push(arrival);
+        }
+        Ok(fresh)
+    }
+}
+
+/// Whether the row may have been read before our own last write to the record.
+fn is_stale(arrival: &Arrival) -> bool {
+    let Some(pair) = &arrival.pair else {
+        return false;
+    };
+    let half = &pair.body.halves[arrival.change.change.side];
+    let Some((_, version)) = &arrival.row else {
+        // A deletion that was seen before we wrote the record was another record's, where the key
+        // is the identifier.
+        return arrival.change.change.tick <= half.written;
+    };
+    if pair.body.state == PairState::Deleted {
+        // However late: an old row must never revive a deleted record.
+        return true;
+    }
+    let ordinals = |a: &Option<Version>| a.as_ref().and_then(|version| version.ordinal);
+    let newest_known = ordinals(&half.wrote).max(ordinals(&half.version));
+    if let (Some(seen), Some(known)) = (ordinals(version), newest_known) {
+        return seen < known;
+    }
+    let same = |known: &Option<Version>| matches!((known, version), (Some(known), Some(seen)) if known.tag == seen.tag);
+    arrival.change.change.tick <= half.written && !same(&half.version) && !same(&half.wrote)
+}

@@ -1,0 +1,244 @@
+//! Sort: decides by pair, scope, filter and diff whether a change has an errand at all.
+
+use super::intake::Arrival;
+use super::{Errand, Wish, ended, parked, update};
+use crate::capture::is_unresolved;
+use crate::core::Core;
+use crate::resolve::freed_token;
+use duet_map::CompiledMap;
+use duet_map::diagnostic::Code;
+use duet_map::field_set::FieldSet;
+use duet_map::key::KeyProblem;
+use duet_map::lookup::ResolvedLookups;
+use duet_map::record::{Key, RecordId, Version};
+use duet_map::value::Row;
+use duet_store::change::{Change, Park, ParkReason};
+use duet_store::pair::{Pair, PairState};
+use duet_store::settlement::{Outcome, Settlement};
+use std::collections::{HashMap, HashSet};
+
+/// A change that has an errand, before translation.
+pub(super) struct Sorted {
+    pub(super) change: Change,
+    pub(super) key: Key,
+    pub(super) pair: Option<Pair>,
+    pub(super) upsert: Option<SortedUpsert>,
+}
+
+/// What an upsert brings, before translation.
+pub(super) struct SortedUpsert {
+    pub(super) row: Row,
+    pub(super) version: Option<Version>,
+    pub(super) fields: FieldSet,
+    pub(super) bounce: bool,
+    pub(super) replaces: bool,
+}
+
+impl Core {
+    /// Decides by pair, scope, filter and diff whether the change has an errand at all.
+    pub(super) fn sort(
+        &self,
+        map: &CompiledMap,
+        arrival: Arrival,
+        scopes: &ResolvedLookups,
+        taken: &HashMap<Key, Pair>,
+        replacing: &HashSet<RecordId>,
+    ) -> Result<Sorted, Box<Settlement>> {
+        let Arrival {
+            change,
+            mut pair,
+            row,
+        } = arrival;
+        let side = change.change.side;
+        let end = |change: &Change, outcome: Outcome| Err(Box::new(ended(change, outcome)));
+
+        let Some((row, version)) = row else {
+            return match &pair {
+                None => end(
+                    &change,
+                    Outcome::Filtered("the record was never paired".into()),
+                ),
+                Some(pair) if pair.body.state == PairState::Deleted => {
+                    let mut settlement = ended(&change, Outcome::Echoed);
+                    if pair.body.halves[side.other()].record.is_none() {
+                        // The survivor is gone, too: whoever takes its key is a new record.
+                        let mut body = pair.body.clone();
+                        body.halves[side].record = None;
+                        settlement.pair = update(pair, body);
+                    }
+                    Err(Box::new(settlement))
+                }
+                Some(pair) if pair.body.state == PairState::OutsideFilter => {
+                    let errand = Errand {
+                        from: side,
+                        key: pair.body.key.clone(),
+                        pair: Some(pair.clone()),
+                        wish: Wish::Delete,
+                        looked: 0,
+                        change,
+                    };
+                    Err(Box::new(self.leave_outside(map, errand).settlement))
+                }
+                Some(_) if !map.flows(side) => end(
+                    &change,
+                    Outcome::Filtered(format!("nothing flows from the {side} side")),
+                ),
+                Some(pair) => {
+                    let key = pair.body.key.clone();
+                    Ok(Sorted {
+                        change,
+                        key,
+                        pair: Some(pair.clone()),
+                        upsert: None,
+                    })
+                }
+            };
+        };
+
+        // The version that our image stands for: nothing can have changed.
+        if let (Some(pair), Some(version)) = (&pair, &version)
+            && pair.body.state == PairState::Linked
+            && pair.body.halves[side]
+                .version
+                .as_ref()
+                .is_some_and(|v| v.tag == version.tag)
+        {
+            return end(&change, Outcome::Echoed);
+        }
+        if map.is_per_company() {
+            match map.company(side, &row, scopes) {
+                None => return end(&change, Outcome::Filtered("the row has no company".into())),
+                Some(company) if !self.project.covers_company(&company) => {
+                    return end(
+                        &change,
+                        Outcome::Filtered("its company is outside the scope".into()),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        if !map.passes(side, &row) {
+            let mut settlement = ended(
+                &change,
+                Outcome::Filtered("outside the map's filter".into()),
+            );
+            if let Some(pair) = &pair
+                && pair.body.state == PairState::Linked
+            {
+                let mut body = pair.body.clone();
+                body.state = PairState::OutsideFilter;
+                body.settled_at = self.clock.now();
+                settlement.outcome = Outcome::Filtered("left the map's filter".into());
+                settlement.pair = update(pair, body);
+            }
+            return Err(Box::new(settlement));
+        }
+        if !map.flows(side) {
+            return end(
+                &change,
+                Outcome::Filtered(format!("nothing flows from the {side} side")),
+            );
+        }
+
+        let key = match &pair {
+            Some(pair) => pair.body.key.clone(),
+            None if is_unresolved(&change.change.key) => match map.key(side, &row, scopes) {
+                Ok(key) => key,
+                Err(_) if map.allocates() == Some(side.other()) => change.change.key.clone(),
+                Err(problem) => {
+                    let settlement = self.unkeyed(&change, problem);
+                    return Err(Box::new(settlement));
+                }
+            },
+            None => change.change.key.clone(),
+        };
+        let replaces = pair.is_none() && replacing.contains(&change.change.record);
+        if replaces {
+            pair = taken.get(&key).cloned();
+        }
+        if pair.is_none() && taken.contains_key(&key) {
+            let park = Park {
+                reason: ParkReason::WaitingForKey,
+                code: Code(2107),
+                message: format!(
+                    "another record of {} on the {side} side carries the same key; delete one of \
+                     them or change its key, and this one travels",
+                    map.table(side)
+                ),
+                waits_for: vec![freed_token(map.id(), &key)],
+            };
+            return end(&change, Outcome::Parked { park, writes: 0 });
+        }
+        let fields = match &pair {
+            Some(pair) if !replaces => map.diff(side, &row, &pair.body.halves[side].image),
+            _ => map.all_fields(side),
+        };
+        // A row that comes back into the filter may change nothing else, and yet the other side
+        // has to be looked at again.
+        let returns = pair
+            .as_ref()
+            .is_some_and(|pair| pair.body.state == PairState::OutsideFilter);
+        if fields.is_empty() && !returns {
+            return end(&change, Outcome::Echoed);
+        }
+        let bounce = match (&pair, &version) {
+            (Some(pair), Some(version)) => {
+                let half = &pair.body.halves[side];
+                let ours = half.wrote.as_ref().is_some_and(|w| w.tag == version.tag);
+                let mut columns = map.column_names(side, &fields).into_iter();
+                ours && columns.any(|column| half.wrote_columns.contains(&column))
+            }
+            _ => false,
+        };
+        if let Some(pair) = &pair
+            && bounce
+            && pair.body.bounces >= self.settings.bounces
+        {
+            let message = format!(
+                "the two systems keep rewriting each other's values of {}; map one of them one \
+                 way, or bring the values into a form that both keep, then retry",
+                map.column_names(side, &fields).join(", ")
+            );
+            return end(
+                &change,
+                parked(ParkReason::Oscillating, Code(4103), message),
+            );
+        }
+        Ok(Sorted {
+            change,
+            key,
+            pair,
+            upsert: Some(SortedUpsert {
+                row,
+                version,
+                fields,
+                bounce,
+                replaces,
+            }),
+        })
+    }
+
+    /// A row whose integration key cannot be computed.
+    fn unkeyed(&self, change: &Change, problem: KeyProblem) -> Settlement {
+        let (reason, message, waits_for) = match problem {
+            KeyProblem::Empty { column } => (
+                ParkReason::Validation,
+                format!("the key column {column} is empty; fill it, and the record will travel"),
+                Vec::new(),
+            ),
+            KeyProblem::Needs(needs) | KeyProblem::Unresolved(needs) => (
+                ParkReason::WaitingForKey,
+                "a record that its key refers to is not there; once it is, the record travels"
+                    .to_owned(),
+                needs.iter().flat_map(|need| self.tokens(need)).collect(),
+            ),
+        };
+        let park = Park {
+            reason,
+            code: Code(2101),
+            message,
+            waits_for,
+        };
+        ended(change, Outcome::Parked { park, writes: 0 })
+    }
+}

@@ -1,0 +1,181 @@
+//! Translation: what the other side is to hold, and what that waits for.
+
+use super::sort::{Sorted, SortedUpsert};
+use super::{Errand, Upsert, Wish, ended, parked};
+use crate::core::Core;
+use crate::error::EngineError;
+use crate::resolve::Follow;
+use duet_map::CompiledMap;
+use duet_map::diagnostic::Code;
+use duet_map::field_set::FieldSet;
+use duet_map::lookup::{LookupNeed, ResolvedLookups};
+use duet_map::side::Side;
+use duet_map::translate::Translation;
+use duet_store::change::{Park, ParkReason};
+use duet_store::settlement::{Outcome, Settlement};
+
+/// How often answers may raise further questions.
+const MORE_QUESTIONS: usize = 3;
+
+impl Core {
+    /// Translates every upsert; parks what waits for a key or breaks a rule of translation.
+    pub(super) async fn translate(
+        &self,
+        map: &CompiledMap,
+        sorted: Vec<Sorted>,
+        settlements: &mut Vec<Settlement>,
+    ) -> Result<Vec<Errand>, EngineError> {
+        let mut translations = self.translations(map, &sorted).await?.into_iter();
+
+        let mut errands = Vec::with_capacity(sorted.len());
+        for one in sorted {
+            let from = one.change.change.side;
+            let Some(upsert) = one.upsert else {
+                errands.push(Errand {
+                    from,
+                    key: one.key,
+                    pair: one.pair,
+                    wish: Wish::Delete,
+                    looked: 0,
+                    change: one.change,
+                });
+                continue;
+            };
+            let Some(translation) = translations.next() else {
+                break;
+            };
+            if let Some(first) = translation.problems.first() {
+                let message = translation
+                    .problems
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                let outcome = parked(ParkReason::Validation, first.code, message);
+                settlements.push(ended(&one.change, outcome));
+                continue;
+            }
+            let mut later = None;
+            if !translation.waiting.is_empty() {
+                let park = Park {
+                    reason: ParkReason::WaitingForKey,
+                    code: Code(2102),
+                    message: format!(
+                        "waits for {}",
+                        translation
+                            .waiting
+                            .iter()
+                            .map(|waiting| waiting.need.to_string())
+                            .collect::<Vec<_>>()
+                            .join(" and ")
+                    ),
+                    waits_for: translation
+                        .waiting
+                        .iter()
+                        .flat_map(|waiting| self.tokens(&waiting.need))
+                        .collect(),
+                };
+                // The lookup may stand on either side: a text over here may name what it points at.
+                let in_circle = translation.waiting.iter().all(|waiting| {
+                    Side::BOTH.into_iter().any(|side| {
+                        map.lookup_column(waiting.field, side)
+                            .is_some_and(|column| self.project.may_follow_later(map.id(), column))
+                    })
+                });
+                let mut waiting = FieldSet::default();
+                for one in &translation.waiting {
+                    waiting.insert(one.field);
+                }
+                if !in_circle || upsert.fields.without(&waiting).is_empty() {
+                    settlements.push(ended(&one.change, Outcome::Parked { park, writes: 0 }));
+                    continue;
+                }
+                later = Some((waiting, park));
+            }
+            errands.push(Errand {
+                from,
+                key: one.key,
+                pair: one.pair,
+                wish: Wish::Upsert(Box::new(Upsert {
+                    row: upsert.row,
+                    version: upsert.version,
+                    translation,
+                    later,
+                    bounce: upsert.bounce,
+                    replaces: upsert.replaces,
+                })),
+                looked: 0,
+                change: one.change,
+            });
+        }
+        Ok(errands)
+    }
+
+    /// Translates every upsert, in the order of `sorted`, and answers the questions that only arise
+    /// from the answers to earlier ones: the company of a row stands behind a lookup, and further
+    /// lookups are searched within the company.
+    async fn translations(
+        &self,
+        map: &CompiledMap,
+        sorted: &[Sorted],
+    ) -> Result<Vec<Translation>, EngineError> {
+        let upserts = || {
+            sorted
+                .iter()
+                .filter_map(|one| Some((one, one.upsert.as_ref()?)))
+        };
+        let needs: Vec<LookupNeed> = upserts()
+            .flat_map(|(one, upsert)| {
+                map.needs(
+                    one.change.change.side,
+                    &upsert.row,
+                    &upsert.fields,
+                    one.pair.is_none(),
+                )
+            })
+            .collect();
+        let mut resolved = self.resolve(needs, Follow::Paired).await?;
+        let translate = |one: &Sorted, upsert: &SortedUpsert, resolved: &ResolvedLookups| {
+            let create = one.pair.is_none();
+            map.translate(
+                one.change.change.side,
+                &upsert.row,
+                &upsert.fields,
+                resolved,
+                create,
+            )
+        };
+        let mut translations: Vec<Translation> = upserts()
+            .map(|(one, upsert)| translate(one, upsert, &resolved))
+            .collect();
+        for _ in 0..MORE_QUESTIONS {
+            let open = |translation: &Translation, resolved: &ResolvedLookups| -> Vec<LookupNeed> {
+                translation
+                    .waiting
+                    .iter()
+                    .map(|waiting| waiting.need.clone())
+                    .filter(|need| resolved.get(need).is_none())
+                    .collect()
+            };
+            let questions: Vec<Vec<LookupNeed>> = translations
+                .iter()
+                .map(|translation| open(translation, &resolved))
+                .collect();
+            if questions.iter().all(Vec::is_empty) {
+                break;
+            }
+            let answers = self
+                .resolve(questions.iter().flatten().cloned(), Follow::Paired)
+                .await?;
+            resolved.extend(answers);
+            for ((translation, questions), (one, upsert)) in
+                translations.iter_mut().zip(questions).zip(upserts())
+            {
+                if !questions.is_empty() {
+                    *translation = translate(one, upsert, &resolved);
+                }
+            }
+        }
+        Ok(translations)
+    }
+}
