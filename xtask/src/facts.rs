@@ -65,6 +65,26 @@ pub(crate) struct PublishedColumn {
     pub(crate) label: String,
 }
 
+/// A line that a published map leaves out although its entity cannot do without.
+pub(crate) struct AssumedLine {
+    pub(crate) map_id: &'static str,
+    pub(crate) field: &'static str,
+    pub(crate) direction: &'static str,
+    pub(crate) path: &'static str,
+    /// Why it must be there; it stands in the map's `assumed`.
+    pub(crate) reason: &'static str,
+}
+
+/// Every line that is not published.
+pub(crate) const ASSUMED_LINES: &[AssumedLine] = &[AssumedLine {
+    map_id: "104",
+    field: "LEGALENTITYID",
+    direction: "=",
+    path: "cdm_companyid.cdm_companycode",
+    reason: "the published entity demands LegalEntityId and the map is called per company, \
+             but the published map has no line for it",
+}];
+
 impl Facts {
     /// Reads the facts in `folder`.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
@@ -81,7 +101,7 @@ impl Facts {
                 dataverse_filter: row.text("dataverse_filter"),
             })
             .collect();
-        let map_fields = rows(folder, "table-map-fields.tsv")?
+        let mut map_fields: Vec<MapField> = rows(folder, "table-map-fields.tsv")?
             .iter()
             .map(|row| MapField {
                 map_id: row.text("map_id"),
@@ -92,6 +112,14 @@ impl Facts {
                 values: value_map(&row.text("value_map")),
             })
             .collect();
+        map_fields.extend(ASSUMED_LINES.iter().map(|line| MapField {
+            map_id: line.map_id.to_owned(),
+            field: line.field.to_owned(),
+            direction: line.direction.to_owned(),
+            path: line.path.to_owned(),
+            default: String::new(),
+            values: Vec::new(),
+        }));
         let entity_fields = rows(folder, "finops-entity-fields.tsv")?
             .iter()
             .map(|row| EntityField {

@@ -16,7 +16,7 @@ use duet_map::file::{Company, Deletes, Direction, End, Field, KeyPart, MapFile, 
 use duet_map::{PerSide, Side};
 use duet_sandbox::schema::{DataverseSchema, Entity, FinOpsSchema, Table, dataverse, finops};
 
-use crate::facts::{Facts, MapField, TableMap};
+use crate::facts::{ASSUMED_LINES, AssumedLine, Facts, MapField, TableMap};
 
 /// Where the maps live, relative to this package.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../solutions");
@@ -78,9 +78,17 @@ fn build(
         ));
     }
     let key = key(map, &lines, table, entity, &mut assumed)?;
-    if let Some((_, gap)) = GAPS.iter().find(|(id, _)| *id == map.id) {
-        assumed.push((*gap).to_owned());
-    }
+    let added = ASSUMED_LINES.iter().filter(|line| line.map_id == map.id);
+    assumed.extend(added.map(|line| {
+        let AssumedLine {
+            field,
+            direction,
+            path,
+            reason,
+            ..
+        } = line;
+        format!("line {field} {direction} {path}: {reason}")
+    }));
     let policy = policy(map, &lines);
     let filter = |text: &str| (!text.is_empty()).then(|| Marked::from(text));
     Ok(MapFile {
@@ -129,12 +137,6 @@ fn field(line: &MapField) -> anyhow::Result<Field> {
         default: (!line.default.is_empty()).then(|| Marked::from(line.default.as_str())),
     })
 }
-
-/// What published maps leave out, so that they do not run as they are.
-const GAPS: &[(&str, &str)] = &[(
-    "104",
-    "gap: the entity requires LegalEntityId, which the published map leaves out; give it a line before running",
-)];
 
 /// A key that the alternate key of the Dataverse table does not give.
 struct KnownKey {

@@ -90,6 +90,7 @@ impl Compiler<'_> {
         self.filters = PerSide::from_fn(|side| self.filter(side));
         let compiled = self.fields();
         let company = self.company();
+        let striped = self.striped();
         let key = self.key(&compiled);
         let units: Vec<Unit> = compiled.units;
         let flows = PerSide::from_fn(|side| units.iter().any(|unit| unit.flows[side]));
@@ -114,7 +115,11 @@ impl Compiler<'_> {
         });
         Some(CompiledMap {
             file: self.file.clone(),
-            schemas: PerSide::from_fn(|side| self.schemas[side].clone()),
+            schemas: PerSide::from_fn(|side| TableSchema {
+                // A company that is mapped as a reference stripes nothing.
+                company: striped[side].clone(),
+                ..self.schemas[side].clone()
+            }),
             by_name: PerSide::from_fn(|side| {
                 let mut order: Vec<usize> = (0..self.slots[side].len()).collect();
                 order.sort_by(|a, b| self.slots[side][*a].name.cmp(&self.slots[side][*b].name));

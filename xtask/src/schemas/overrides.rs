@@ -52,7 +52,7 @@ pub(crate) const KEYS: &[(&str, &[&str])] = &[
     ("annotation", &["msdyn_notesid"]),
     (
         "cdm_employment",
-        &["cdm_workerid", "cdm_employmentstartdate"],
+        &["cdm_workerid", "cdm_companyid", "cdm_employmentstartdate"],
     ),
     ("cdm_ethnicorigin", &["cdm_name"]),
     ("cdm_language", &["cdm_name"]),

@@ -16,7 +16,7 @@ impl Compiler<'_> {
     )]
     pub(super) fn company(&mut self) -> Option<Option<PerSide<CompanyColumn>>> {
         let at = &self.file.company.at;
-        let striped = PerSide::from_fn(|side| self.schemas[side].company.clone());
+        let striped = self.striped();
         let facts = Side::BOTH.map(|side| match &striped[side] {
             Some(column) => format!(
                 "{} keeps rows by company, in `{column}`",
@@ -57,6 +57,33 @@ impl Compiler<'_> {
         }
     }
 
+    /// The column by which each side keeps its rows by company. In a shared map whose other table
+    /// is not striped, a company column that a line names is a reference like any other: a ledger
+    /// belongs to a company, which finance holds in a plain column.
+    pub(super) fn striped(&self) -> PerSide<Option<String>> {
+        let striped = PerSide::from_fn(|side| self.schemas[side].company.clone());
+        if self.file.company.value != Company::Shared {
+            return striped;
+        }
+        PerSide::from_fn(|side| {
+            let company = striped[side].clone()?;
+            let plain = striped[side.other()].is_none() && self.names(side, &company);
+            (!plain).then_some(company)
+        })
+    }
+
+    /// Whether a field line names this column of a side, or leads through it.
+    fn names(&self, side: Side, column: &str) -> bool {
+        self.file.fields.iter().any(|field| {
+            let end = match side {
+                Side::Left => &field.left,
+                Side::Right => &field.right,
+            };
+            end.as_ref()
+                .is_some_and(|end| first_column(&end.value).eq_ignore_ascii_case(column))
+        })
+    }
+
     fn company_column(&mut self, side: Side, name: &str, at: &Mark) -> Option<CompanyColumn> {
         let slot = self.column(side, name, at)?;
         let ColumnType::Lookup { targets } = self.slots[side][slot].ty.clone() else {
@@ -93,7 +120,7 @@ impl Compiler<'_> {
                 let (Some(end), Some(company)) = (ends[side], &striped[side]) else {
                     continue;
                 };
-                let column = end.value.split('.').next().unwrap_or("");
+                let column = first_column(&end.value);
                 if column.eq_ignore_ascii_case(company) {
                     self.error(
                         codes::COMPANY_MAPPED,
@@ -106,4 +133,9 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+/// The column of the row itself with which a path begins.
+fn first_column(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
 }
