@@ -313,7 +313,7 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
             // Both say what happened; whether it did is for the one who resolves them.
             (ParkReason::Conflict, _) => true,
             (ParkReason::Refused, _) => true,
-            (ParkReason::Fault | ParkReason::Oscillating, _) => false,
+            (ParkReason::Fault | ParkReason::Oscillating | ParkReason::Held, _) => false,
             (ParkReason::WaitingForKey | ParkReason::Validation, None) => false,
         };
         if !holds {

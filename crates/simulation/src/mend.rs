@@ -67,7 +67,7 @@ impl<'a> Menders<'a> {
                     self.create_again(kind, other, &row);
                 }
             }
-            (ParkReason::Fault | ParkReason::Oscillating, _) => {}
+            (ParkReason::Fault | ParkReason::Oscillating | ParkReason::Held, _) => {}
         }
     }
 

@@ -331,6 +331,7 @@ fn reason(reason: ParkReason) -> &'static str {
         ParkReason::Refused => "parked: refused",
         ParkReason::Fault => "parked: fault",
         ParkReason::Oscillating => "parked: oscillating",
+        ParkReason::Held => "parked: held",
     }
 }
 

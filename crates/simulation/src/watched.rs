@@ -10,8 +10,9 @@ use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_store::StoreError;
 use duet_store::accounting::AuditLine;
-use duet_store::change::{Change, Parked, ParkedFilter};
+use duet_store::change::{Change, Park, Parked, ParkedFilter};
 use duet_store::health::Health;
+use duet_store::lifecycle::{Alert, Columns, Definition, Order};
 use duet_store::pair::Pair;
 use duet_store::settlement::{NewConflict, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
@@ -356,6 +357,49 @@ impl Store for WatchedStore {
 
     async fn map_statuses(&self) -> Result<Vec<MapStatus>, StoreError> {
         self.inner.map_statuses().await
+    }
+
+    async fn set_orders(&self, orders: Vec<Order>) -> Result<(), StoreError> {
+        self.inner.set_orders(orders).await
+    }
+
+    async fn orders(&self) -> Result<Vec<Order>, StoreError> {
+        self.inner.orders().await
+    }
+
+    async fn last_place(&self) -> Result<i64, StoreError> {
+        self.inner.last_place().await
+    }
+
+    async fn hold(
+        &self,
+        map: &str,
+        up_to: i64,
+        park: Park,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.inner.hold(map, up_to, park, limit, now).await
+    }
+
+    async fn definitions(&self) -> Result<Vec<Definition>, StoreError> {
+        self.inner.definitions().await
+    }
+
+    async fn define(
+        &self,
+        definition: Definition,
+        forget: Option<Columns>,
+    ) -> Result<(), StoreError> {
+        self.inner.define(definition, forget).await
+    }
+
+    async fn add_alert(&self, alert: Alert) -> Result<(), StoreError> {
+        self.inner.add_alert(alert).await
+    }
+
+    async fn alerts(&self, limit: usize) -> Result<Vec<Alert>, StoreError> {
+        self.inner.alerts(limit).await
     }
 
     async fn parked(&self, filter: &ParkedFilter, limit: usize) -> Result<Vec<Parked>, StoreError> {

@@ -88,6 +88,8 @@ pub enum ParkReason {
     Fault,
     /// The pair keeps bouncing between the sides.
     Oscillating,
+    /// A person kept the queue aside when the map was resumed.
+    Held,
 }
 
 /// A parked change, for people.

@@ -53,6 +53,15 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// There is no room left.
+    #[error(
+        "DUET4120: there is no room left to {doing}, and nothing of it was stored; \
+         free disk space or raise `store-at-most` in duet.yaml"
+    )]
+    Full {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// Something stored does not read back.
     #[error("DUET4004: {what} in the store does not read back; restore the store from a backup")]
     Corrupt {
@@ -74,6 +83,7 @@ impl StoreError {
             Self::Corrupt { .. } => 4004,
             Self::TooOld { .. } => 4005,
             Self::NotAStore { .. } => 4006,
+            Self::Full { .. } => 4120,
         })
     }
 }

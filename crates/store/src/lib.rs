@@ -8,6 +8,7 @@ pub mod accounting;
 pub mod change;
 pub mod error;
 pub mod health;
+pub mod lifecycle;
 pub mod pair;
 pub mod settlement;
 pub mod sqlite;

@@ -10,6 +10,7 @@ mod fault;
 mod file;
 mod history;
 mod journal;
+mod lifecycle;
 mod migrate;
 mod operation;
 mod pairs;
@@ -23,9 +24,10 @@ mod upkeep;
 mod worker;
 
 use crate::accounting::AuditLine;
-use crate::change::{Change, Parked, ParkedFilter};
+use crate::change::{Change, Park, Parked, ParkedFilter};
 use crate::error::StoreError;
 use crate::health::Health;
+use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
 use crate::settlement::{NewConflict, Settled, Settlement};
 use crate::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
@@ -68,11 +70,15 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the store, or creates it for its owner alone, and brings it to this release's format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = file::prepare(path.as_ref())?;
+        Self::open_writing(path.as_ref(), None)
+    }
+
+    fn open_writing(path: &Path, at_most: Option<u64>) -> Result<Self, StoreError> {
+        let path = file::prepare(path)?;
         let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::bring_up(&mut writer, &path)?;
         file::keep_private(&path);
-        prepare_file(&writer).map_err(|error| migrate::failed(error, &path))?;
+        prepare_file(&writer, at_most).map_err(|error| migrate::failed(error, &path))?;
         let reader = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let reports = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Ok(Self {
@@ -82,6 +88,17 @@ impl SqliteStore {
             path: Some(path),
             claim: Mutex::default(),
         })
+    }
+
+    /// As [`Self::open`], and the database file never grows beyond this many bytes: what would need
+    /// more fails with [`StoreError::Full`] and stores nothing.
+    pub fn open_limited(path: impl AsRef<Path>, at_most: u64) -> Result<Self, StoreError> {
+        Self::open_writing(path.as_ref(), Some(at_most))
+    }
+
+    /// Whether some process has claimed the store. For people only: it may end or begin any moment.
+    pub fn is_claimed(&self) -> bool {
+        self.path.as_deref().is_some_and(file::is_locked)
     }
 
     /// Opens a store that exists, for looking only; the methods that change something fail. The
@@ -174,7 +191,12 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Settings of the file. Only after its format was read: they would change a foreign database.
-fn prepare_file(writer: &Connection) -> rusqlite::Result<()> {
+fn prepare_file(writer: &Connection, at_most: Option<u64>) -> rusqlite::Result<()> {
+    if let Some(bytes) = at_most {
+        let page: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let pages = (bytes / page.unsigned_abs().max(1)).max(1);
+        writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
     writer.pragma_update(None, "journal_mode", "WAL")?;
     // The other connections lose their cache whenever this one writes; this one keeps it.
     writer.pragma_update(None, "cache_size", -48 * 1024)?;
@@ -400,6 +422,74 @@ impl Store for SqliteStore {
     async fn map_statuses(&self) -> Result<Vec<MapStatus>, StoreError> {
         self.reports()
             .read("read the states of maps", |tx| operation::map_statuses(tx))
+            .await
+    }
+
+    async fn set_orders(&self, orders: Vec<Order>) -> Result<(), StoreError> {
+        self.writer
+            .write("store what is wanted of maps", move |tx| {
+                lifecycle::set_orders(tx, &orders)
+            })
+            .await
+    }
+
+    async fn orders(&self) -> Result<Vec<Order>, StoreError> {
+        self.reports()
+            .read("read what is wanted of maps", |tx| lifecycle::orders(tx))
+            .await
+    }
+
+    async fn last_place(&self) -> Result<i64, StoreError> {
+        self.reports()
+            .read("read the journal", |tx| lifecycle::last_place(tx))
+            .await
+    }
+
+    async fn hold(
+        &self,
+        map: &str,
+        up_to: i64,
+        park: Park,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let map = map.to_owned();
+        self.writer
+            .write("keep changes aside", move |tx| {
+                lifecycle::hold(tx, &map, up_to, &park, limit, now)
+            })
+            .await
+    }
+
+    async fn definitions(&self) -> Result<Vec<Definition>, StoreError> {
+        self.reports()
+            .read("read the definitions of maps", |tx| {
+                lifecycle::definitions(tx)
+            })
+            .await
+    }
+
+    async fn define(
+        &self,
+        definition: Definition,
+        forget: Option<Columns>,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write("store the definition of a map", move |tx| {
+                lifecycle::define(tx, &definition, forget.as_ref())
+            })
+            .await
+    }
+
+    async fn add_alert(&self, alert: Alert) -> Result<(), StoreError> {
+        self.writer
+            .write("store an alert", move |tx| lifecycle::add_alert(tx, &alert))
+            .await
+    }
+
+    async fn alerts(&self, limit: usize) -> Result<Vec<Alert>, StoreError> {
+        self.reports()
+            .read("read alerts", move |tx| lifecycle::alerts(tx, limit))
             .await
     }
 

@@ -1,9 +1,10 @@
 //! The one trait that the store is seen through.
 
 use crate::accounting::AuditLine;
-use crate::change::{Change, NewChange, Parked, ParkedFilter};
+use crate::change::{Change, NewChange, Park, Parked, ParkedFilter};
 use crate::error::StoreError;
 use crate::health::Health;
+use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
 use crate::settlement::{FieldConflict, NewConflict, Settled, Settlement};
 use async_trait::async_trait;
@@ -251,6 +252,43 @@ pub trait Store: Send + Sync {
 
     /// The state of every map that ever ran.
     async fn map_statuses(&self) -> Result<Vec<MapStatus>, StoreError>;
+
+    /// Sets what is wanted of maps. [`Order`]s that say nothing out of the ordinary go away.
+    async fn set_orders(&self, orders: Vec<Order>) -> Result<(), StoreError>;
+
+    /// What is wanted of maps; those that are not listed run.
+    async fn orders(&self) -> Result<Vec<Order>, StoreError>;
+
+    /// The last place in the journal, 0 when it is empty.
+    async fn last_place(&self) -> Result<i64, StoreError>;
+
+    /// Parks the oldest pending changes of a map up to a place in the journal, postponed ones too, at
+    /// most `limit`. Returns how many.
+    async fn hold(
+        &self,
+        map: &str,
+        up_to: i64,
+        park: Park,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// The definitions that maps' pairs were made with.
+    async fn definitions(&self) -> Result<Vec<Definition>, StoreError>;
+
+    /// Sets a map's definition. With `forget`, in the same transaction, nothing is agreed any more of
+    /// these columns in any of the map's pairs, and no version stands for an image.
+    async fn define(
+        &self,
+        definition: Definition,
+        forget: Option<Columns>,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps an alert that fired.
+    async fn add_alert(&self, alert: Alert) -> Result<(), StoreError>;
+
+    /// The last alerts, newest first.
+    async fn alerts(&self, limit: usize) -> Result<Vec<Alert>, StoreError>;
 
     /// Parked changes, oldest first.
     async fn parked(&self, filter: &ParkedFilter, limit: usize) -> Result<Vec<Parked>, StoreError>;

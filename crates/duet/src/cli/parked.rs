@@ -40,6 +40,8 @@ pub enum Reason {
     Fault,
     /// The pair keeps bouncing between the sides
     Oscillating,
+    /// Kept aside when its map was resumed
+    Held,
 }
 
 impl From<Reason> for ParkReason {
@@ -51,6 +53,7 @@ impl From<Reason> for ParkReason {
             Reason::Refused => Self::Refused,
             Reason::Fault => Self::Fault,
             Reason::Oscillating => Self::Oscillating,
+            Reason::Held => Self::Held,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use crate::change::{Origin, ParkReason};
+use crate::lifecycle::{Cause, Queue, Wanted};
 use crate::pair::PairState;
 use crate::store::MapState;
 use duet_map::record::Version;
@@ -60,6 +61,7 @@ impl Word for ParkReason {
         (Self::Refused, "refused"),
         (Self::Fault, "fault"),
         (Self::Oscillating, "oscillating"),
+        (Self::Held, "held"),
     ];
 }
 
@@ -81,6 +83,30 @@ impl Word for MapState {
         (Self::Running, "running"),
         (Self::Paused, "paused"),
         (Self::ErrorPaused, "error-paused"),
+    ];
+}
+
+impl Word for Wanted {
+    const WHAT: &'static str = "an order";
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Run, "run"),
+        (Self::Pause, "pause"),
+        (Self::Stop, "stop"),
+    ];
+}
+
+impl Word for Cause {
+    const WHAT: &'static str = "the cause of an order";
+    const WORDS: &'static [(Self, &'static str)] =
+        &[(Self::Person, "person"), (Self::Alert, "alert")];
+}
+
+impl Word for Queue {
+    const WHAT: &'static str = "what becomes of a queue";
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::CatchUp, "catch-up"),
+        (Self::KeepParked, "keep-parked"),
+        (Self::Discard, "discard"),
     ];
 }
 

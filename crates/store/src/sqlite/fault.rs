@@ -39,6 +39,7 @@ impl Fault {
                     what: "a page of the database file".into(),
                     source: source.into(),
                 },
+                Some(ErrorCode::DiskFull) => StoreError::Full { doing },
                 _ => StoreError::Database {
                     doing,
                     source: source.into(),

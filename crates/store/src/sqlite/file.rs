@@ -4,6 +4,11 @@ use crate::error::StoreError;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and after which pause, a claim is tried again that may have met a mere look.
+const LOOKS: u32 = 3;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Creates the database file, and the folders above it, where they are missing. What is created is
 /// readable by its owner only; `SQLite` gives its side files the same mode. Returns the path
@@ -38,13 +43,32 @@ pub(super) fn lock(store: &Path) -> Result<File, StoreError> {
         .create(true)
         .open(beside(store, ".lock"))
         .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-            path: store.display().to_string(),
-        }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    let mut looks = LOOKS;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // Somebody may only be looking whether it is claimed, which takes no time.
+            Err(TryLockError::WouldBlock) if looks > 0 => {
+                looks -= 1;
+                std::thread::sleep(LOOK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse {
+                    path: store.display().to_string(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
+}
+
+/// Whether some process holds the lock next to the store.
+pub(super) fn is_locked(store: &Path) -> bool {
+    let Ok(file) = File::open(beside(store, ".lock")) else {
+        return false;
+    };
+    // A shared lock that is given back at once; who wants the store meanwhile asks again.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// A file next to the store: its path with a suffix.

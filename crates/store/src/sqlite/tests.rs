@@ -2,6 +2,7 @@
 
 mod due;
 mod files;
+mod lifecycle;
 mod model;
 mod people;
 mod settling;

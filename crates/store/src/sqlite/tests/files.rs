@@ -166,7 +166,7 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
     let path = folder.path().join("duet.db");
     let newer = Connection::open(&path).unwrap();
     newer
-        .execute("UPDATE meta SET value = 2 WHERE name = 'format'", [])
+        .execute("UPDATE meta SET value = 3 WHERE name = 'format'", [])
         .unwrap();
     drop(newer);
     let before = std::fs::read(&path).unwrap();
@@ -178,8 +178,8 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
             matches!(
                 error,
                 StoreError::TooNew {
-                    found: 2,
-                    known: 1,
+                    found: 3,
+                    known: 2,
                     ..
                 }
             ),
@@ -326,11 +326,10 @@ async fn a_full_disk_stores_nothing_of_a_call() {
         ..Capture::default()
     };
     let error = store.journal(capture(), at(9)).await.unwrap_err();
-    let shown = format!("{error}: {}", error.source().unwrap());
     assert_eq!(
-        shown,
-        "DUET4003: the store failed to journal changes; nothing of it was stored: \
-         database or disk is full"
+        error.to_string(),
+        "DUET4120: there is no room left to journal changes, and nothing of it was stored; free \
+         disk space or raise `store-at-most` in duet.yaml"
     );
     let batch = || {
         (1..=20).map(|seq| {
