@@ -7,6 +7,7 @@ pub mod conflicts;
 pub mod demo;
 pub mod explain;
 pub mod odata;
+pub mod package;
 pub mod parked;
 pub mod retry;
 pub mod run;
@@ -93,6 +94,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// List, show and install solution packages
+    Package(package::PackageArgs),
     /// Look into OData texts
     Odata(odata::OdataArgs),
 }
@@ -125,6 +128,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
         Command::Explain(args) => return explain::run(&args, terminal),
         Command::Completions(args) => return Ok(completions::run(&args)),
         Command::Odata(args) => return odata::run(&args, terminal),
+        Command::Package(args) => return package::run(&args, &global, terminal),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -145,7 +149,10 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Audit(args) => audit::run(&args, &global, terminal).await,
             Command::Trace(args) => trace::run(args, &global, terminal).await,
             // Answered above, without a runtime.
-            Command::Explain(_) | Command::Completions(_) | Command::Odata(_) => Ok(Exit::Done),
+            Command::Explain(_)
+            | Command::Completions(_)
+            | Command::Odata(_)
+            | Command::Package(_) => Ok(Exit::Done),
         }
     })
 }

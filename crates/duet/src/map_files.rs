@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
+use crate::packages::MANIFEST;
 use duet_map::diagnostic::{Diagnostic, Severity};
 use duet_map::file::MapFile;
 use std::collections::{BTreeSet, HashMap};
@@ -98,8 +99,13 @@ fn matching(folder: &Path, entry: &str) -> Result<Vec<PathBuf>, Failure> {
     })?;
     paths
         .map(|path| path.map_err(|error| unreadable(error.path(), error.error())))
-        .filter(|path| path.as_ref().map_or(true, |path| path.is_file()))
+        .filter(|path| path.as_ref().map_or(true, |path| is_map(path)))
         .collect()
+}
+
+/// A package's manifest stands among its maps and is none.
+fn is_map(path: &Path) -> bool {
+    path.is_file() && !path.ends_with(MANIFEST)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
@@ -130,6 +136,7 @@ maps: MAPS
             "maps/a/one.yaml",
             "maps/b/two.yaml",
             "maps/b/notes.txt",
+            "maps/b/package.yaml",
             "extra.yaml",
         ] {
             let path = folder.path().join(file);

@@ -22,6 +22,7 @@ fn files() -> Vec<PathBuf> {
     packages
         .flat_map(|package| entries(&package))
         .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .filter(|path| !path.ends_with("package.yaml"))
         .collect()
 }
 
