@@ -50,6 +50,11 @@ impl Core {
         let Some(cursor) = self.store.cursor(&name).await? else {
             return Ok(None);
         };
+        // A whole read was needed because the cursor does not tell everything. One that was
+        // interrupted is ended first.
+        if self.is_being_read_whole(side, used).await? {
+            return Ok(None);
+        }
         let tick = self.tick().await?;
         let request = ChangesRequest {
             table: used.table.clone(),

@@ -7,13 +7,12 @@ use crate::project::Project;
 use crate::settings::Settings;
 use duet_map::side::{PerSide, Side};
 use duet_store::Store;
-use duet_store::change::Change;
 use duet_systems::{System, SystemError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -38,8 +37,6 @@ pub(crate) struct Core {
     reading: PerSide<HashMap<String, tokio::sync::Mutex<()>>>,
     troubled: PerSide<AtomicBool>,
     ticks: Mutex<std::ops::Range<i64>>,
-    /// The first moment of this process.
-    begun: OnceLock<i64>,
     random: Mutex<StdRng>,
 }
 
@@ -85,7 +82,6 @@ impl Core {
             reading,
             troubled: PerSide::default(),
             ticks: Mutex::new(0..0),
-            begun: OnceLock::new(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
         }
     }
@@ -98,23 +94,12 @@ impl Core {
                 return Ok(tick);
             }
             let first = self.store.reserve_ticks(TICKS).await?;
-            self.begun.get_or_init(|| first);
             let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
             // Another task may have reserved a later range meanwhile; the later one counts.
             if ticks.end <= first {
                 *ticks = first..first + TICKS;
             }
         }
-    }
-
-    /// Whether an attempt before this one may have written for the change, unknown to the store:
-    /// one whose answer was lost, or one of a process that ended.
-    pub(crate) fn may_have_written(&self, change: &Change) -> bool {
-        change.attempts > 0
-            || self
-                .begun
-                .get()
-                .is_none_or(|begun| change.change.tick < *begun)
     }
 
     fn next_reserved(&self) -> Option<i64> {

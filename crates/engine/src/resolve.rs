@@ -297,18 +297,20 @@ impl Core {
                 .store
                 .pairs_by_record(owner.id(), side, &records)
                 .await?;
+            // A number that the other side has allocated is on its way here.
+            let is_to_come = |need: &FollowNeed| {
+                mode == Follow::Paired
+                    && owner.allocates() == Some(side.other())
+                    && owner.key_paths(side).contains(&need.path)
+            };
             let mut still_open = Vec::new();
             for need in open {
                 let pair = pairs.get(&RecordId(need.reference.id.to_string()));
                 let value = pair
                     .filter(|pair| mode == Follow::Any || pair.body.state != PairState::Deleted)
                     .and_then(|pair| pair.body.halves[side].image.get(first(&need.path)).cloned());
-                // A number that the other side has allocated is on its way here.
-                let to_come = mode == Follow::Paired
-                    && owner.allocates() == Some(side.other())
-                    && owner.key_paths(side).contains(&need.path);
                 match value {
-                    Some(Value::Null) if to_come => answers.push((need, None)),
+                    Some(Value::Null) if is_to_come(&need) => answers.push((need, None)),
                     Some(value) => answers.push((need, Some(value))),
                     None => still_open.push((pair.is_some(), need)),
                 }
@@ -316,8 +318,14 @@ impl Core {
             open = Vec::new();
             for (paired, need) in still_open {
                 if paired {
-                    // Known, but the column is not mapped: read it, whatever other maps say.
-                    answers.extend(self.read_column(side, table, vec![need]).await?);
+                    // Known, but the column is not mapped, or nothing is agreed of it yet: read it,
+                    // whatever other maps say.
+                    let to_come = is_to_come(&need);
+                    let read = self.read_column(side, table, vec![need]).await?;
+                    answers.extend(read.into_iter().map(|(need, value)| match value {
+                        Some(Value::Null) if to_come => (need, None),
+                        value => (need, value),
+                    }));
                 } else {
                     open.push(need);
                 }

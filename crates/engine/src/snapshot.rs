@@ -37,8 +37,15 @@ fn page_cursor(side: Side, table: &str) -> String {
     format!("snapshot:{side}:{table}")
 }
 
-/// The value of a page cursor before the first page is journaled.
-const BEGIN: &str = "";
+/// The value of a page cursor when no page is left to read.
+const READ: &str = "";
+
+/// Where the place from which changes are read on is kept while key sets are compared. Until the
+/// comparison has come to its end, nobody knows of the records that were deleted unseen, so the
+/// live cursor is not moved past them.
+fn comparing_cursor(side: Side, table: &str) -> String {
+    format!("comparing:{side}:{table}")
+}
 
 impl Core {
     /// Reads a table whole into the journal, going on where an interrupted read ended.
@@ -53,12 +60,46 @@ impl Core {
             table: used.table.clone(),
         });
         let name = page_cursor(side, &used.table);
-        let saved = self.store.cursor(&name).await?;
-        let mut after = saved.filter(|cursor| cursor != BEGIN).map(Cursor);
-        if after.is_none() {
-            self.begin_comparison(&name).await?;
-        }
+        let comparing = comparing_cursor(side, &used.table);
         let mut figures = SnapshotFigures::default();
+        if self.store.cursor(&comparing).await?.is_none() {
+            figures.records = self.read_whole(side, used, &name, &comparing).await?;
+        }
+        figures.held = self.journal_missing(side, used, &name).await?;
+        let from = self.store.cursor(&comparing).await?;
+        let mut cursors = vec![(comparing, None)];
+        if let Some(from) = from.filter(|from| !from.is_empty()) {
+            cursors.push((live_cursor(side, &used.table), Some(from)));
+        }
+        self.journal(Capture {
+            cursors,
+            ..Capture::default()
+        })
+        .await?;
+        self.store.end_sweep(&name).await?;
+        self.progress.report(Event::SnapshotDone {
+            side,
+            table: used.table.clone(),
+            records: figures.records,
+        });
+        Ok(figures)
+    }
+
+    /// Reads a table's pages, going on where an interrupted read ended, until only the comparison of
+    /// key sets is left to do. Returns how many records were read.
+    async fn read_whole(
+        &self,
+        side: Side,
+        used: &TableUse,
+        name: &str,
+        comparing: &str,
+    ) -> Result<u64, EngineError> {
+        let saved = self.store.cursor(name).await?;
+        let mut after = saved.filter(|cursor| cursor != READ).map(Cursor);
+        if after.is_none() {
+            self.begin_comparison(name).await?;
+        }
+        let mut records = 0;
         loop {
             let tick = self.tick().await?;
             let page = match self.page(side, used, after.clone()).await {
@@ -66,13 +107,13 @@ impl Core {
                 // The place where an earlier process stopped is not known any more.
                 Err(error) if after.is_some() && is_stale_place(error.class) => {
                     after = None;
-                    figures = SnapshotFigures::default();
-                    self.begin_comparison(&name).await?;
+                    records = 0;
+                    self.begin_comparison(name).await?;
                     continue;
                 }
                 Err(error) => return Err(self.failed(side, format!("read {}", used.table), error)),
             };
-            figures.records += page.records.len() as u64;
+            records += page.records.len() as u64;
             let ids: Vec<RecordId> = page
                 .records
                 .iter()
@@ -82,37 +123,44 @@ impl Core {
             let changes = self
                 .address(side, used, seen, tick, Origin::Initial)
                 .await?;
-            let mut cursors = vec![(
-                name.clone(),
-                Some(page.next.as_ref().map_or("", |next| &next.0).to_owned()),
-            )];
-            if let Some(from) = page.changes_from {
-                cursors.push((live_cursor(side, &used.table), Some(from.0)));
+            let place = page.next.as_ref().map_or(READ, |next| &next.0);
+            let mut cursors = vec![(name.to_owned(), Some(place.to_owned()))];
+            if page.next.is_none() {
+                let from = page.changes_from.unwrap_or(Cursor(String::new()));
+                cursors.push((comparing.to_owned(), Some(from.0)));
             }
             self.journal(Capture {
                 changes,
                 cursors,
                 notices: Vec::new(),
-                sweep_seen: Some((name.clone(), ids)),
+                sweep_seen: Some((name.to_owned(), ids)),
             })
             .await?;
             self.progress.report(Event::SnapshotPage {
                 side,
                 table: used.table.clone(),
-                records: figures.records,
+                records,
             });
             match page.next {
                 Some(next) => after = Some(next),
-                None => break,
+                None => return Ok(records),
             }
         }
-        figures.held = self.journal_missing(side, used, &name).await?;
-        self.progress.report(Event::SnapshotDone {
-            side,
-            table: used.table.clone(),
-            records: figures.records,
-        });
-        Ok(figures)
+    }
+
+    /// Whether a whole read of the table has begun and is not at its end.
+    pub(crate) async fn is_being_read_whole(
+        &self,
+        side: Side,
+        used: &TableUse,
+    ) -> Result<bool, EngineError> {
+        let pages = self.store.cursor(&page_cursor(side, &used.table)).await?;
+        Ok(pages.is_some_and(|place| place != READ)
+            || self
+                .store
+                .cursor(&comparing_cursor(side, &used.table))
+                .await?
+                .is_some())
     }
 
     async fn page(
@@ -171,7 +219,9 @@ impl Core {
                 None => break,
             }
         }
-        self.journal_missing(side, used, &name).await
+        let held = self.journal_missing(side, used, &name).await?;
+        self.store.end_sweep(&name).await?;
+        Ok(held)
     }
 
     /// Journals the deletion of paired records that a complete comparison has not seen and that
@@ -237,7 +287,6 @@ impl Core {
             })
             .await?;
         }
-        self.store.end_sweep(sweep).await?;
         Ok(held)
     }
 
@@ -291,10 +340,12 @@ impl Core {
         let cursors = Side::BOTH
             .into_iter()
             .flat_map(|side| {
-                self.project
-                    .tables(side)
-                    .iter()
-                    .map(move |used| (page_cursor(side, &used.table), None))
+                self.project.tables(side).iter().flat_map(move |used| {
+                    [
+                        (page_cursor(side, &used.table), None),
+                        (comparing_cursor(side, &used.table), None),
+                    ]
+                })
             })
             .collect();
         self.store
@@ -315,17 +366,11 @@ impl Core {
         side: Side,
         used: &TableUse,
     ) -> Result<bool, EngineError> {
-        Ok(self
-            .store
-            .cursor(&page_cursor(side, &used.table))
-            .await?
-            .as_deref()
-            == Some(BEGIN)
-            && self
-                .store
-                .cursor(&live_cursor(side, &used.table))
-                .await?
-                .is_some())
+        let pages = self.store.cursor(&page_cursor(side, &used.table)).await?;
+        let live = self.store.cursor(&live_cursor(side, &used.table)).await?;
+        Ok(pages.as_deref() == Some(READ)
+            && live.is_some()
+            && !self.is_being_read_whole(side, used).await?)
     }
 }
 

@@ -389,12 +389,13 @@ impl ModelSystem {
     ) {
         let of = |row: Option<&Row>| row.and_then(|row| tracked_text(row.value(column)));
         let (old, new) = (of(before), of(after));
-        if old == new {
-            return;
-        }
         let place = (table.to_owned(), id.0.clone(), column.to_owned());
         if before.is_none() {
+            // A new record has no past, whoever had its key before.
             ledger.pages[self.side].past.remove(&place);
+        }
+        if old == new {
+            return;
         }
         if let (Some(old), By::Duet { blind }) = (&old, by)
             && ledger.pages[self.side].entered.contains(old)

@@ -77,8 +77,12 @@ impl WatchedStore {
             else {
                 continue;
             };
-            // The last page of a whole read sets the cursor anew; its rows came before.
-            if capture.sweep_seen.is_some() {
+            // The end of a whole read sets the cursor anew; its rows came before.
+            if capture
+                .cursors
+                .iter()
+                .any(|(name, _)| name.starts_with("comparing:"))
+            {
                 continue;
             }
             let journaled: BTreeSet<&RecordId> = capture

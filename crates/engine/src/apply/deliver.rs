@@ -59,28 +59,31 @@ impl Core {
             if open.is_empty() {
                 break;
             }
-            let looked = self.tick().await?;
-            for errand in &mut open {
-                errand.looked = looked;
-            }
-            let targets = self.targets(map, &open, merge > 0).await?;
-            let mut ready = Vec::new();
-            for (errand, target) in open.drain(..).zip(targets) {
-                match self.prepare(map, errand, target) {
-                    Ok(one) => ready.push(one),
-                    Err(end) => ends.push(*end),
-                }
-            }
+            let mut again = Vec::new();
+            // One side after the other, so that little time passes between a look and its write:
+            // where versions are not checked, nobody notices what a person does in between.
             for to in Side::BOTH {
-                let (mine, others) = ready.into_iter().partition(|one| one.errand.to() == to);
-                ready = others;
-                for attempt in self.write(map, to, mine).await? {
+                let (mine, others): (Vec<_>, Vec<_>) =
+                    open.into_iter().partition(|errand| errand.to() == to);
+                open = others;
+                if mine.is_empty() {
+                    continue;
+                }
+                let mut ready = Vec::new();
+                for (errand, target) in self.look(map, to, mine, merge > 0, &mut ends).await? {
+                    match self.prepare(map, errand, target) {
+                        Ok(one) => ready.push(one),
+                        Err(end) => ends.push(*end),
+                    }
+                }
+                for attempt in self.write(map, to, ready).await? {
                     match attempt {
                         Attempt::Ended(end) => ends.push(*end),
-                        Attempt::Again(errand) => open.push(*errand),
+                        Attempt::Again(errand) => again.push(*errand),
                     }
                 }
             }
+            open = again;
         }
         // What still moves is edited right now; it comes back in a moment.
         for errand in open {
@@ -93,6 +96,60 @@ impl Core {
         }
         self.journal_what_is_to_come(map, &mut ends).await?;
         Ok(ends.into_iter().map(|end| end.settlement).collect())
+    }
+
+    /// Finds out how the targets on one side stand.
+    ///
+    /// Once something of the round is written, an error must not make the whole round fail: that
+    /// would forget what was written. It then ends only the errands whose targets it hides.
+    async fn look(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        mut errands: Vec<Errand>,
+        read: bool,
+        ends: &mut Vec<End>,
+    ) -> Result<Vec<(Errand, Target)>, EngineError> {
+        let looked = self.tick().await?;
+        for errand in &mut errands {
+            errand.looked = looked;
+        }
+        let error = match self.targets(map, to, &errands, read).await {
+            Ok(targets) => return Ok(errands.into_iter().zip(targets).collect()),
+            Err(EngineError::System { source, .. }) if !ends.is_empty() => source,
+            Err(error) => return Err(error),
+        };
+        if passes(error.class) || errands.len() == 1 {
+            for errand in errands {
+                let outcome = self.unreached(&errand, &error);
+                ends.push(errand.ends(outcome).into());
+            }
+            return Ok(Vec::new());
+        }
+        let mut seen = Vec::with_capacity(errands.len());
+        for errand in errands {
+            let alone = std::slice::from_ref(&errand);
+            match self.targets(map, to, alone, read).await {
+                Ok(targets) => seen.extend(targets.into_iter().next().map(|one| (errand, one))),
+                Err(EngineError::System { source, .. }) => {
+                    let outcome = self.unreached(&errand, &source);
+                    ends.push(errand.ends(outcome).into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The outcome of an errand that could not find out how its target stands.
+    pub(super) fn unreached(&self, errand: &Errand, error: &SystemError) -> Outcome {
+        if passes(error.class) {
+            return Outcome::Postponed {
+                until: self.due_again(errand.change.attempts, error.retry_after),
+                code: error.code.to_string(),
+            };
+        }
+        parked(ParkReason::Fault, error.code, error.message.clone())
     }
 
     /// Journals what targets hold that has to travel back, unless their own changes are on their

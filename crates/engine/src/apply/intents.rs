@@ -109,7 +109,15 @@ impl Core {
                 others.push(one);
                 continue;
             };
-            match self.outcome_of(map, to, intent).await? {
+            let outcome = match self.outcome_of(map, to, intent).await {
+                Err(EngineError::System { source, .. }) => {
+                    let outcome = self.unreached(&one.errand, &source);
+                    attempts.push(Attempt::Ended(Box::new(one.errand.ends(outcome).into())));
+                    continue;
+                }
+                outcome => outcome?,
+            };
+            match outcome {
                 Found::None => others.push(one),
                 Found::One(record) => {
                     let tick = self.tick().await?;

@@ -179,9 +179,10 @@ impl Core {
             answer.wrote = stored.as_ref().and_then(|record| record.version.clone());
             let columns = merged.write.iter().map(|(column, _)| column.to_owned());
             answer.wrote_columns = columns.collect();
-        } else if read.is_some() && self.may_have_written(&errand.change) {
-            // What stands there may be a write of our own that nobody remembers, and rows that
-            // were read before it are older than what is agreed now.
+        } else if read.is_some() {
+            // What stands there may be a write of our own that nobody remembers, because its
+            // answer was lost or its process ended. Rows that were read before are older than what
+            // is agreed now.
             answer.written = answer.written.max(errand.looked);
         }
         let mut halves = PerSide::default();

@@ -28,39 +28,22 @@ pub(super) enum Target {
 }
 
 impl Core {
-    /// Finds the target of each errand, in their order. `read` names the errands for which nothing
-    /// may be trusted: their last attempt found the other side moved.
+    /// Finds the target of each errand to one side, in their order. With `read`, nothing may be
+    /// trusted: the last attempt found the other side moved.
     pub(super) async fn targets(
         &self,
         map: &CompiledMap,
+        to: Side,
         errands: &[Errand],
         read: bool,
     ) -> Result<Vec<Target>, EngineError> {
         let mut targets: Vec<Option<Target>> = errands.iter().map(|_| None).collect();
-        for to in Side::BOTH {
-            self.targets_on(map, errands, to, read, &mut targets)
-                .await?;
-        }
-        Ok(targets
-            .into_iter()
-            .map(|target| target.unwrap_or(Target::Absent))
-            .collect())
-    }
-
-    async fn targets_on(
-        &self,
-        map: &CompiledMap,
-        errands: &[Errand],
-        to: Side,
-        read: bool,
-        targets: &mut [Option<Target>],
-    ) -> Result<(), EngineError> {
         let trusts = self.systems[to].checks_versions() && !read;
         let mut fetches: Vec<(usize, RecordId)> = Vec::new();
         let mut searches: Vec<usize> = Vec::new();
         let unpaired: Vec<Key> = errands
             .iter()
-            .filter(|errand| errand.to() == to && errand.pair.is_none())
+            .filter(|errand| errand.pair.is_none())
             .map(|errand| errand.key.clone())
             .collect();
         let waiting = if unpaired.is_empty() {
@@ -70,15 +53,12 @@ impl Core {
         };
 
         for (place, errand) in errands.iter().enumerate() {
-            if errand.to() != to {
-                continue;
-            }
             if let Some(pair) = &errand.pair {
                 let half = &pair.body.halves[to];
                 match (&half.record, &half.version) {
                     (Some(id), Some(version)) if trusts && pair.body.state == PairState::Linked => {
                         set(
-                            targets,
+                            &mut targets,
                             place,
                             Target::Trusted {
                                 id: id.clone(),
@@ -87,7 +67,7 @@ impl Core {
                         );
                     }
                     (Some(id), _) => fetches.push((place, id.clone())),
-                    (None, _) => set(targets, place, Target::Absent),
+                    (None, _) => set(&mut targets, place, Target::Absent),
                 }
             } else if let Some(change) = waiting.get(&errand.key)
                 && let ChangeKind::Upsert { .. } = change.change.kind
@@ -114,10 +94,15 @@ impl Core {
                     // Seen by the whole read and gone since.
                     None => Target::Absent,
                 };
-                set(targets, place, target);
+                set(&mut targets, place, target);
             }
         }
-        self.search(map, errands, to, searches, targets).await
+        self.search(map, errands, to, searches, &mut targets)
+            .await?;
+        Ok(targets
+            .into_iter()
+            .map(|target| target.unwrap_or(Target::Absent))
+            .collect())
     }
 
     /// Looks for records that carry the key already.
