@@ -3,7 +3,7 @@
 use super::Rule;
 
 pub(super) const RULES: &[Rule] = &[
-    ("apply", r#"'$'? "apply" EQ applyExpr"#),
+    ("apply", r#"<'$'? "apply"> EQ applyExpr"#),
     ("applyExpr", "applyTrafo ('/' applyTrafo)*"),
     (
         "applyTrafo",

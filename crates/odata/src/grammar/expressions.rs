@@ -179,7 +179,8 @@ pub(super) const RULES: &[Rule] = &[
     ("boundFunctionExpr", "functionExpr"),
     (
         "functionExpr",
-        "_named functionExprParameters _navigationExpr?",
+        // `any` and `all` stand behind a path and are no functions.
+        "~((\"any\" | \"all\") OPEN) _named functionExprParameters _navigationExpr?",
     ),
     (
         "functionExprParameters",

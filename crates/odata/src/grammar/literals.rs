@@ -122,8 +122,8 @@ pub(super) const SPATIAL: &[Rule] = &[
 pub(super) const EARLIER: &[Rule] = &[
     ("binary", "binaryLiteral"),
     ("boolParenExpr", "parenExpr"),
-    ("booleanValue", "boolean"),
     ("byteValue", "byte"),
+    ("dateTimeOffsetValueInUrl", "dateTimeOffsetLiteral"),
     ("dateValue", "date"),
     ("duration", "durationLiteral"),
     ("enum", "enumLiteral"),
@@ -145,7 +145,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     (
         "primitiveValue",
-        "boolean | guid | durationValue | dateTimeOffsetValue | date | timeOfDayValue | enumValue \
+        "booleanValue | guid | durationValue | dateTimeOffsetValue | date | timeOfDayValue | enumValue \
          | fullCollectionLiteral | fullLineStringLiteral | fullMultiPointLiteral \
          | fullMultiLineStringLiteral | fullMultiPolygonLiteral | fullPointLiteral \
          | fullPolygonLiteral | decimalValue | binaryValue",
@@ -235,5 +235,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     ("singleEnumLiteral", "enumerationMember | int64Literal"),
     ("enumValue", "singleEnumValue (',' singleEnumValue)*"),
+    // Payloads spell it in lower case, URLs in any.
+    ("booleanValue", "'true' | 'false'"),
     ("singleEnumValue", "enumerationMember | int64Value"),
 ];

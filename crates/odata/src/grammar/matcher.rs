@@ -120,6 +120,20 @@ impl Matcher<'_, '_> {
                     ends
                 })
             }
+            Node::Token(node) => {
+                let before = self.furthest;
+                let ends = self.node(node, start)?;
+                if ends.is_empty() {
+                    self.furthest = before.max(start);
+                }
+                Ok(ends)
+            }
+            Node::Not(node) => {
+                let before = self.furthest;
+                let absent = self.node(node, start)?.is_empty();
+                self.furthest = before;
+                Ok(if absent { vec![start] } else { Vec::new() })
+            }
             Node::Rule(rule) => Ok(self.rule(*rule, start)?.to_vec()),
         }
     }
@@ -145,7 +159,8 @@ impl Matcher<'_, '_> {
                 }
             });
             if !same {
-                self.reached(start + offset);
+                // A word is there or not: half of one is no progress.
+                self.reached(start);
                 return Vec::new();
             }
         }

@@ -57,11 +57,11 @@ pub(super) const RULES: &[Rule] = &[
     // Letters beyond ASCII come bare or as the percent-encoded bytes of their UTF-8.
     (
         "identifierLeadingCharacter",
-        r"[A-Za-z_] | obs-text | '%' [C-Fc-f] HEXDIG ('%' [89ABab] HEXDIG)+!",
+        r"[A-Za-z_] | obs-text | <'%' [C-Fc-f] HEXDIG ('%' [89ABab] HEXDIG)+!>",
     ),
     (
         "identifierCharacter",
-        r"[A-Za-z_0-9] | obs-text | '%' [C-Fc-f] HEXDIG ('%' [89ABab] HEXDIG)+!",
+        r"[A-Za-z_0-9] | obs-text | <'%' [C-Fc-f] HEXDIG ('%' [89ABab] HEXDIG)+!>",
     ),
     (
         "odataIdentifier",

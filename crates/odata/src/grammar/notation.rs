@@ -9,6 +9,8 @@
 //! | `a b`, `a \| b`, `( … )` | one after the other, either, a group |
 //! | `a?`, `a*`, `a+`, `a{2}`, `a{1,3}`, `a{2,}` | optional, repeated |
 //! | `a*!` | repeated as often as possible, no less |
+//! | `<a b>` | a token: one that breaks off does not count as progress |
+//! | `~a` | nothing, and `a` does not match here |
 
 use std::collections::HashMap;
 
@@ -34,6 +36,10 @@ pub(super) enum Node {
         most: usize,
         greedy: bool,
     },
+    /// Like the node inside, but a failure within it counts where it starts.
+    Token(Box<Node>),
+    /// Matches nothing where the node inside does not match.
+    Not(Box<Node>),
     /// Another rule.
     Rule(RuleId),
 }
@@ -156,6 +162,15 @@ impl Compiler<'_, '_> {
                 self.at += 1;
                 let inside = self.choice();
                 self.eat(b')').then_some(inside)
+            }
+            b'<' => {
+                self.at += 1;
+                let inside = Box::new(self.choice());
+                self.eat(b'>').then_some(Node::Token(inside))
+            }
+            b'~' => {
+                self.at += 1;
+                Some(Node::Not(Box::new(self.item()?)))
             }
             quote @ (b'"' | b'\'') => {
                 self.at += 1;

@@ -27,38 +27,38 @@ pub(super) const RULES: &[Rule] = &[
         "compute | deltatoken | expand | filter | format | id | inlinecount | orderby \
          | schemaversion | search | select | skip | skiptoken | top | index | apply",
     ),
-    ("id", r#"'$'? "id" EQ IRI-in-query"#),
-    ("skip", r#"'$'? "skip" EQ [0-9]+"#),
-    ("top", r#"'$'? "top" EQ [0-9]+"#),
-    ("index", r#"'$'? "index" EQ '-'? [0-9]+"#),
-    ("inlinecount", r#"'$'? "count" EQ boolean"#),
-    ("levels", r#"'$'? "levels" EQ ([1-9] [0-9]* | "max")"#),
+    ("id", r#"<'$'? "id"> EQ IRI-in-query"#),
+    ("skip", r#"<'$'? "skip"> EQ [0-9]+"#),
+    ("top", r#"<'$'? "top"> EQ [0-9]+"#),
+    ("index", r#"<'$'? "index"> EQ '-'? [0-9]+"#),
+    ("inlinecount", r#"<'$'? "count"> EQ boolean"#),
+    ("levels", r#"<'$'? "levels"> EQ ([1-9] [0-9]* | "max")"#),
     (
         "format",
-        r#"'$'? "format" EQ ("atom" | "json" | "xml" | pchar+ '/' pchar+)"#,
+        r#"<'$'? "format"> EQ ("atom" | "json" | "xml" | pchar+ '/' pchar+)"#,
     ),
     (
         "schemaversion",
-        r#"'$'? "schemaversion" EQ (STAR | unreserved+)"#,
+        r#"<'$'? "schemaversion"> EQ (STAR | unreserved+)"#,
     ),
     ("deltatoken", r#""$deltatoken" EQ qchar-no-AMP+"#),
     ("skiptoken", r#""$skiptoken" EQ qchar-no-AMP+"#),
     // $filter, $orderby, $compute.
-    ("filter", r#"'$'? "filter" EQ boolCommonExpr"#),
+    ("filter", r#"<'$'? "filter"> EQ boolCommonExpr"#),
     (
         "orderby",
-        r#"'$'? "orderby" EQ orderbyItem (COMMA orderbyItem)*"#,
+        r#"<'$'? "orderby"> EQ orderbyItem (COMMA orderbyItem)*"#,
     ),
     ("orderbyItem", r#"commonExpr (RWS ("asc" | "desc"))?"#),
     (
         "compute",
-        r#"'$'? "compute" EQ computeItem (COMMA computeItem)*"#,
+        r#"<'$'? "compute"> EQ computeItem (COMMA computeItem)*"#,
     ),
     ("computeItem", r#"commonExpr RWS "as" RWS computedProperty"#),
     // $expand.
     (
         "expand",
-        r#"'$'? "expand" EQ expandItem (COMMA expandItem)*"#,
+        r#"<'$'? "expand"> EQ expandItem (COMMA expandItem)*"#,
     ),
     ("expandItem", r#""$value" | (_named '/')? expandPath"#),
     (
@@ -82,7 +82,7 @@ pub(super) const RULES: &[Rule] = &[
     // $select.
     (
         "select",
-        r#"'$'? "select" EQ selectItem (COMMA selectItem)*"#,
+        r#"<'$'? "select"> EQ selectItem (COMMA selectItem)*"#,
     ),
     (
         "selectItem",
@@ -116,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
     // $search.
     (
         "search",
-        r#"'$'? "search" EQ BWS (searchExpr | searchExpr-incomplete)"#,
+        r#"<'$'? "search"> EQ BWS (searchExpr | searchExpr-incomplete)"#,
     ),
     (
         "searchExpr",

@@ -41,6 +41,7 @@ pub(super) const LITERALS: &[Case] = &[
     ),
     ("null", &["null"], &["NULL", "nul"]),
     ("boolean", &["true", "FALSE"], &["1", "yes"]),
+    ("booleanValue", &["true", "false"], &["tRUe", "0"]),
     (
         "guid",
         &[

@@ -190,6 +190,10 @@ fn offsets_point_at_the_first_thing_that_fits_no_reading() {
         ("top", "$top=1x", 6),
         ("odataIdentifier", "", 0),
         ("boolean", "trueish", 4),
+        // Half a word, half an encoded letter, half an option are no progress.
+        ("top", "$tip=1", 0),
+        ("enumValue", "Solid%2CYellow", 5),
+        ("expand", "$expand=A/$ref($levels=4)", 15),
     ] {
         assert_eq!(
             parse_rule(rule, text).unwrap_err().offset,
