@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     BinaryOp, Collation, Expr, Function, Json, Lambda, LambdaKind, Path, PathSegment, arithmetic,
-    evaluate_call, wildcard,
+    convert, evaluate_call, wildcard,
 };
 use crate::Literal;
 
@@ -102,6 +102,9 @@ pub enum EvalError {
         /// What it is.
         what: String,
     },
+    /// A regular expression that is none.
+    #[error("`matchespattern` needs a regular expression, and this is none")]
+    Pattern,
     /// `now()` without a clock.
     #[error("`now()` needs a clock, and none was given")]
     NoClock,
@@ -173,7 +176,7 @@ pub fn matches(
 const MAX_ALIASES: usize = 8;
 
 #[derive(Clone, Copy)]
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     row: &'a dyn Properties,
     collation: Collation,
     variable: Option<&'a Variable<'a>>,
@@ -212,14 +215,19 @@ impl Scope<'_> {
                 }
                 Ok(Literal::Null)
             }
-            Expr::TypeCall { .. } => unsupported("a type cast or type test"),
+            Expr::TypeCall {
+                test,
+                value: Some(value),
+                type_name,
+            } => self.type_call(*test, value, type_name),
+            Expr::TypeCall { value: None, .. } => unsupported("the row's own type"),
             Expr::List(_) => unsupported("a list outside of `in`"),
             Expr::Json(_) => unsupported("a JSON array or object"),
         }
     }
 
     /// Like [`value`](Self::value), without copying a literal of the expression.
-    fn operand<'e>(&self, expr: &'e Expr) -> Result<Cow<'e, Literal>, EvalError> {
+    pub(super) fn operand<'e>(&self, expr: &'e Expr) -> Result<Cow<'e, Literal>, EvalError> {
         match expr {
             Expr::Literal(literal) => Ok(Cow::Borrowed(literal)),
             other => self.value(other).map(Cow::Owned),
@@ -232,6 +240,16 @@ impl Scope<'_> {
             Literal::Null => Ok(None),
             other => Err(EvalError::NotCondition { kind: other.kind() }),
         }
+    }
+
+    fn type_call(&self, test: bool, value: &Expr, type_name: &str) -> Result<Literal, EvalError> {
+        let value = self.operand(value)?;
+        let result = if test {
+            convert::is_of(&value, type_name).map(Literal::Bool)
+        } else {
+            convert::cast(&value, type_name)
+        };
+        result.map_or_else(|| unsupported(&format!("the type `{type_name}`")), Ok)
     }
 
     /// `and` and `or`: the `deciding` truth of one operand decides the whole.
@@ -247,7 +265,7 @@ impl Scope<'_> {
         Ok(truth_literal(result))
     }
 
-    fn aliased<T>(
+    pub(super) fn aliased<T>(
         &self,
         name: &str,
         then: impl FnOnce(&Self, &Expr) -> Result<T, EvalError>,
@@ -286,7 +304,12 @@ impl Scope<'_> {
         self.compare(op, &a, &b)
     }
 
-    fn compare(&self, op: BinaryOp, a: &Literal, b: &Literal) -> Result<Option<bool>, EvalError> {
+    pub(super) fn compare(
+        &self,
+        op: BinaryOp,
+        a: &Literal,
+        b: &Literal,
+    ) -> Result<Option<bool>, EvalError> {
         if a.is_null() || b.is_null() {
             return Ok(None);
         }
@@ -325,65 +348,8 @@ impl Scope<'_> {
         }))
     }
 
-    /// `value in list` means `value eq first or value eq second …`.
-    fn contained(&self, value: &Expr, list: &Expr) -> Result<Option<bool>, EvalError> {
-        match list {
-            Expr::Alias(name) => self.aliased(name, |scope, list| scope.contained(value, list)),
-            Expr::List(items) => self.any_equal(
-                value,
-                items
-                    .iter()
-                    .map(|item| Ok((self.operand(item)?, is_null(item)))),
-            ),
-            Expr::Json(Json::Array(items)) => self.any_equal(
-                value,
-                items.iter().map(|item| match item {
-                    Json::Value(literal) => Ok((Cow::Borrowed(literal), literal.is_null())),
-                    Json::Expr(expr) => Ok((self.operand(expr)?, is_null(expr))),
-                    _ => unsupported("a nested array or object in `in`"),
-                }),
-            ),
-            Expr::Path(path) => {
-                let (row, path) = self.start(path)?;
-                let members = row.collection(&path);
-                let members = members.ok_or(EvalError::UnknownProperty { path })?;
-                self.any_equal(
-                    value,
-                    members.iter().map(|member| {
-                        let item = member.get("$it").unwrap_or(Literal::Null);
-                        Ok((Cow::Owned(item), false))
-                    }),
-                )
-            }
-            _ => unsupported("this list of `in`"),
-        }
-    }
-
-    fn any_equal<'e>(
-        &self,
-        value: &Expr,
-        items: impl Iterator<Item = Result<(Cow<'e, Literal>, bool), EvalError>>,
-    ) -> Result<Option<bool>, EvalError> {
-        let value = self.operand(value)?;
-        let mut result = Some(false);
-        for item in items {
-            let (item, tests_null) = item?;
-            let equal = if tests_null {
-                Some(value.is_null())
-            } else {
-                self.compare(BinaryOp::Eq, &value, &item)?
-            };
-            match equal {
-                Some(true) => return Ok(Some(true)),
-                Some(false) => {}
-                None => result = None,
-            }
-        }
-        Ok(result)
-    }
-
     /// The row that a path starts from and the path from there.
-    fn start(&self, path: &Path) -> Result<(&dyn Properties, String), EvalError> {
+    pub(super) fn start(&self, path: &Path) -> Result<(&dyn Properties, String), EvalError> {
         self.start_of(&path.segments)
     }
 
@@ -499,6 +465,9 @@ impl Scope<'_> {
                 .map(Literal::DateTimeOffset)
                 .ok_or(EvalError::NoClock);
         }
+        if matches!(function, Function::HasSubset | Function::HasSubsequence) {
+            return self.contains_all(function, args).map(Literal::Bool);
+        }
         let values: Vec<Cow<'_, Literal>> = args
             .iter()
             .map(|arg| self.operand(arg))
@@ -516,7 +485,7 @@ fn get(row: &dyn Properties, path: &str) -> Result<Literal, EvalError> {
     })
 }
 
-fn is_null(expr: &Expr) -> bool {
+pub(super) fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(Literal::Null))
 }
 

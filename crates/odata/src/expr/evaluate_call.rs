@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+use regex_lite::RegexBuilder;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::evaluate::{EvalError, unsupported};
 use super::wildcard::{self, Token};
 use super::{Collation, Function, Wildcards};
 use crate::Literal;
+
+/// Most memory that a pattern may take, in bytes.
+const MAX_PATTERN: usize = 1 << 16;
 
 /// Calls a function with values of which none is null.
 pub(super) fn compute(
@@ -73,6 +77,12 @@ fn two_texts(
         Function::Contains => fold(a).contains(&fold(b)),
         Function::StartsWith => fold(a).starts_with(&fold(b)),
         Function::EndsWith => fold(a).ends_with(&fold(b)),
+        Function::MatchesPattern => RegexBuilder::new(b)
+            .case_insensitive(collation.case_insensitive)
+            .size_limit(MAX_PATTERN)
+            .build()
+            .map_err(|_| EvalError::Pattern)?
+            .is_match(a),
         other => return unsupported(&format!("`{}`", other.name())),
     };
     Ok(Literal::Bool(found))

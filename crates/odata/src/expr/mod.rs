@@ -7,9 +7,11 @@
 
 mod arithmetic;
 mod compare;
+mod convert;
 mod evaluate;
 mod evaluate_call;
 mod function;
+mod membership;
 mod parse;
 mod print;
 mod properties;

@@ -243,6 +243,59 @@ fn functions() {
 }
 
 #[test]
+fn casts_and_type_tests() {
+    for (text, literal) in [
+        ("cast('42',Edm.Int32)", "42"),
+        ("cast('12x',Edm.Int32)", "null"),
+        ("cast(300,Edm.Byte)", "null"),
+        ("cast(2.5,Edm.Int64)", "3"),
+        ("cast(-2.5,Edm.Int64)", "-3"),
+        ("cast(1,Edm.Decimal) div 4", "0.25"),
+        ("cast(2024-01-31,Edm.String)", "'2024-01-31'"),
+        ("cast('2024-01-31',Edm.Date) gt 2024-01-01", "true"),
+        ("cast(duration'PT1M',Edm.String)", "'PT1M'"),
+        ("cast('PT1M',Edm.Duration)", "duration'PT1M'"),
+        ("cast('O''Neil',Edm.String)", "'O''Neil'"),
+        ("cast(null,Edm.String)", "null"),
+        ("cast(true,Edm.Date)", "null"),
+        ("isof(1,Edm.Byte)", "true"),
+        ("isof(256,Edm.Byte)", "false"),
+        ("isof('1',Edm.Int32)", "false"),
+        ("isof(null,Edm.String)", "false"),
+    ] {
+        is(text, literal);
+    }
+    assert!(matches!(
+        value("cast('x',Sales.Pattern)"),
+        Err(EvalError::Unsupported { .. })
+    ));
+}
+
+#[test]
+fn collections_within_collections() {
+    for (text, literal) in [
+        ("hassubset([4,1,3],[3,4])", "true"),
+        ("hassubset([4,1,3],[3,3])", "false"),
+        ("hassubset([1,1],[1,1])", "true"),
+        ("hassubset([1],[])", "true"),
+        ("hassubset([\"a\",null],[null])", "true"),
+        ("hassubsequence([4,1,3],[4,3])", "true"),
+        ("hassubsequence([4,1,3],[3,4])", "false"),
+        ("hassubsequence([4,1,3],[4,4])", "false"),
+    ] {
+        is(text, literal);
+    }
+}
+
+#[test]
+fn patterns() {
+    is("matchesPattern('Alfreds Futterkiste','^A.*e$')", "true");
+    is("matchesPattern('Berglunds','^A')", "false");
+    is("matchesPattern(null,'^A')", "null");
+    assert_eq!(value("matchesPattern('x','(')"), Err(EvalError::Pattern));
+}
+
+#[test]
 fn lambdas_and_counts() {
     is("orders/any()", "true");
     is("none/any()", "false");
