@@ -12,6 +12,7 @@ use crate::project::TableUse;
 use duet_map::record::RecordId;
 use duet_map::side::Side;
 use duet_store::change::{Origin, ParkedFilter};
+use duet_store::pair::PairState;
 use duet_store::store::Capture;
 use duet_systems::{Class, Cursor, Page, Seen, SnapshotRequest};
 
@@ -290,8 +291,8 @@ impl Core {
         Ok(held)
     }
 
-    /// The records without pair of parked changes, where nobody reports deletions: a change that waits must not
-    /// outlive its record.
+    /// The records without pair of parked changes, where nobody reports deletions: a change that
+    /// waits must not outlive its record.
     async fn parked_records(
         &self,
         side: Side,
@@ -315,12 +316,13 @@ impl Core {
                 .filter(|parked| parked.side == side)
                 .map(|parked| parked.record)
                 .collect();
-            // Those of pairs are compared with the pairs.
+            // Those of pairs are compared with the pairs, unless the pair has ended.
             let pairs = self.store.pairs_by_record(map.id(), side, &here).await?;
-            records.extend(
-                here.into_iter()
-                    .filter(|record| !pairs.contains_key(record)),
-            );
+            records.extend(here.into_iter().filter(|record| {
+                pairs
+                    .get(record)
+                    .is_none_or(|pair| pair.body.state == PairState::Deleted)
+            }));
         }
         Ok(records)
     }

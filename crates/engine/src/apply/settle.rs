@@ -179,11 +179,18 @@ impl Core {
             answer.wrote = stored.as_ref().and_then(|record| record.version.clone());
             let columns = merged.write.iter().map(|(column, _)| column.to_owned());
             answer.wrote_columns = columns.collect();
-        } else if read.is_some() {
+        } else if let Some(record) = read {
             // What stands there may be a write of our own that nobody remembers, because its
-            // answer was lost or its process ended. Rows that were read before are older than what
-            // is agreed now.
+            // answer was lost or its process ended. Rows that were read before, or that have an
+            // earlier version, are older than what is agreed now.
             answer.written = answer.written.max(errand.looked);
+            let known = answer.wrote.as_ref().map(|version| &version.tag);
+            if let Some(version) = &record.version
+                && known != Some(&version.tag)
+            {
+                answer.wrote = Some(version.clone());
+                answer.wrote_columns = Vec::new();
+            }
         }
         let mut halves = PerSide::default();
         halves[from] = source;
