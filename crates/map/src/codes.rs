@@ -69,6 +69,31 @@ pub const LENGTH_MISMATCH: Code = Code(1050);
 /// The target keeps fewer decimals than the source.
 pub const SCALE_MISMATCH: Code = Code(1051);
 
+/// A text that should hold a map of Dual-write is no JSON.
+pub const NOT_JSON: Code = Code(1200);
+/// A document holds no map of Dual-write, or a leg joins no tables.
+pub const NO_MICROSOFT_MAP: Code = Code(1201);
+/// A member stands twice in one object.
+pub const REPEATED_MEMBER: Code = Code(1202);
+/// A field mapping's direction is none that is known.
+pub const UNKNOWN_DIRECTION: Code = Code(1203);
+/// A field mapping's transform cannot be said in a map file.
+pub const UNKNOWN_TRANSFORM: Code = Code(1204);
+/// A member whose meaning is not known.
+pub const STRANGE_MEMBER: Code = Code(1205);
+/// Something in a document that no map file can say.
+pub const NOT_EXPRESSED: Code = Code(1206);
+/// The integration key is not in the document and was guessed.
+pub const KEY_GUESSED: Code = Code(1207);
+/// A leg joins other systems than F&O and Dataverse.
+pub const OTHER_ENVIRONMENT: Code = Code(1208);
+/// The public name of an entity was guessed from its title.
+pub const ENTITY_GUESSED: Code = Code(1209);
+/// The filter of an imported map does not read.
+pub const FILTER_NOT_READ: Code = Code(1210);
+/// Something in a map that Microsoft's document cannot say.
+pub const NOT_EXPORTED: Code = Code(1211);
+
 /// A value has no counterpart in the value map.
 pub const VALUE_UNMAPPED: Code = Code(2001);
 /// A text is longer than its column.

@@ -8,7 +8,8 @@
 //! 3. [`compile`] binds the file to two schemas: a [`CompiledMap`], or [`diagnostic`]s.
 //! 4. A row's way through it: [`key`], [`image`] (diff), [`lookup`]s, [`translate`], [`merge`],
 //!    [`check`], and after the write the image again.
-//! 5. [`order`] sorts maps so that what is referenced comes first.
+//! 5. [`microsoft`] reads and writes the map documents of Dual-write.
+//! 6. [`order`] sorts maps so that what is referenced comes first.
 
 mod canonical;
 pub mod check;
@@ -26,6 +27,7 @@ pub mod image;
 pub mod key;
 pub mod lookup;
 pub mod merge;
+pub mod microsoft;
 mod near;
 mod needs;
 pub mod order;
