@@ -14,7 +14,7 @@ use duet_map::key::KeyProblem;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_map::value::Row;
-use duet_store::change::{ChangeKind, NewChange, Origin};
+use duet_store::change::{Amendment, ChangeKind, NewChange, Origin};
 use duet_store::store::Capture;
 use duet_systems::{ChangesRequest, Class, Cursor, Seen};
 use std::collections::{BTreeMap, HashMap};
@@ -190,6 +190,7 @@ impl Core {
                             row: project(map, side, &record.row),
                             version: record.version.clone(),
                             modified: record.modified,
+                            by: record.modified_by.clone(),
                         },
                     ),
                 };
@@ -201,6 +202,7 @@ impl Core {
                     kind,
                     tick,
                     origin,
+                    amendment: Amendment::default(),
                 });
             }
         }

@@ -12,6 +12,7 @@ use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
+use duet_store::conflict::ConflictFilter;
 use model::Fault;
 use pair::Pair;
 use rust_decimal::Decimal;
@@ -115,7 +116,13 @@ async fn different_fields_edited_on_both_sides_at_once_both_survive() {
         right.value("creditlimit"),
         &Value::Decimal(Decimal::from(5000))
     );
-    assert!(pair.store.conflicts(None, 10).await.unwrap().is_empty());
+    assert!(
+        pair.store
+            .conflicts(&ConflictFilter::default(), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     pair.assert_balanced().await;
 }
 
@@ -144,11 +151,15 @@ async fn the_same_field_edited_on_both_sides_keeps_the_losers_value() {
         Some("Finance says")
     );
     assert_eq!(right.value("name").as_str(), Some("Finance says"));
-    let conflicts = pair.store.conflicts(None, 10).await.unwrap();
+    let conflicts = pair
+        .store
+        .conflicts(&ConflictFilter::default(), 10)
+        .await
+        .unwrap();
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     assert_eq!(conflicts[0].fields.len(), 1);
     let field = &conflicts[0].fields[0];
-    assert_eq!(field.winner, Side::Left);
+    assert_eq!(field.winner, Some(Side::Left));
     assert_eq!(field.right.as_str(), Some("Sales says"));
     pair.assert_balanced().await;
 }
@@ -370,7 +381,11 @@ async fn rows_that_exist_on_both_sides_meet_by_key() {
         .expect("the master wins")
         .1;
     assert_eq!(account.value("creditlimit"), &Value::Decimal(Decimal::ZERO));
-    let conflicts = pair.store.conflicts(None, 10).await.unwrap();
+    let conflicts = pair
+        .store
+        .conflicts(&ConflictFilter::default(), 10)
+        .await
+        .unwrap();
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     let lost: Vec<String> = conflicts[0]
         .fields
@@ -675,7 +690,11 @@ async fn a_conflict_is_on_record_even_when_the_answer_to_its_write_is_lost() {
         .edit("accounts", &account, Row::new().with("name", "Sales says"));
     pair.right.inject([Fault::LostAnswer]);
     engine.quiesce().await.unwrap();
-    let conflicts = pair.store.conflicts(None, 10).await.unwrap();
+    let conflicts = pair
+        .store
+        .conflicts(&ConflictFilter::default(), 10)
+        .await
+        .unwrap();
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     assert_eq!(conflicts[0].fields[0].right.as_str(), Some("Sales says"));
     pair.assert_balanced().await;
@@ -742,7 +761,11 @@ async fn a_zero_that_wins_where_two_records_meet_travels_as_well() {
     let (_, account) = pair.account("US-007").unwrap();
     assert_eq!(account.value("creditlimit"), &Value::Decimal(Decimal::ZERO));
     assert_eq!(account.value("msdyn_onetime"), &Value::Bool(false));
-    let conflicts = pair.store.conflicts(None, 10).await.unwrap();
+    let conflicts = pair
+        .store
+        .conflicts(&ConflictFilter::default(), 10)
+        .await
+        .unwrap();
     assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
     pair.assert_balanced().await;
 }

@@ -69,6 +69,13 @@ pub const LENGTH_MISMATCH: Code = Code(1050);
 /// The target keeps fewer decimals than the source.
 pub const SCALE_MISMATCH: Code = Code(1051);
 
+/// `latest` decides, and a table does not tell when its rows were modified.
+pub const NO_MODIFICATION_TIME: Code = Code(1060);
+/// A column or value by which a record cannot be deactivated.
+pub const BAD_DEACTIVATION: Code = Code(1061);
+/// Deletions deactivate, and nothing says how in this table.
+pub const NO_DEACTIVATION: Code = Code(1062);
+
 /// A text that should hold a map of Dual-write is no JSON.
 pub const NOT_JSON: Code = Code(1200);
 /// A document holds no map of Dual-write, or a leg joins no tables.
@@ -114,5 +121,7 @@ pub const REFERENCED_EMPTY: Code = Code(2008);
 pub const NOT_WRITABLE: Code = Code(2009);
 /// Two fields that write one column disagree.
 pub const TARGETS_DISAGREE: Code = Code(2010);
+/// A value that a person typed cannot be used.
+pub const NOT_TYPABLE: Code = Code(2127);
 /// The row carries a column that the table does not have.
 pub const NO_SUCH_COLUMN: Code = Code(2011);

@@ -3,9 +3,11 @@
 //! All findings are collected: each has its place in the file, the facts that clash and a fix.
 //! Errors prevent the map from running; warnings tell which rows will not fare as the author may
 //! think. The steps: the tables, the filters, every field line (`fields`, `transforms`), the
-//! company (`company`), the key (`key`), and at last what the tables demand (`demands`).
+//! company (`company`), the key (`key`), what conflicts and deletions need (`conflicts`), and at last
+//! what the tables demand (`demands`).
 
 mod company;
+mod conflicts;
 mod demands;
 mod fields;
 mod key;
@@ -95,6 +97,8 @@ impl Compiler<'_> {
         let units: Vec<Unit> = compiled.units;
         let flows = PerSide::from_fn(|side| units.iter().any(|unit| unit.flows[side]));
         self.demands(&units, company.as_ref(), flows);
+        self.modification_times(&units);
+        let deactivation = self.deactivation(flows);
         self.spread_rules(&units);
         let columns = PerSide::from_fn(|side| {
             let mut names: Vec<String> = self.slots[side]
@@ -132,6 +136,7 @@ impl Compiler<'_> {
             key: key?,
             filters: std::mem::take(&mut self.filters),
             flows,
+            deactivation,
             shared_targets,
         })
     }

@@ -6,7 +6,7 @@
 
 use crate::canonical::Rule;
 use crate::field_set::FieldSet;
-use crate::file::{Company, Deletes, MapFile};
+use crate::file::{Company, Conflicts, Deletes, MapFile};
 use crate::filter::Predicate;
 use crate::schema::{ColumnType, TableSchema};
 use crate::side::{PerSide, Side};
@@ -29,6 +29,8 @@ pub struct CompiledMap {
     pub(crate) key: Vec<KeyColumn>,
     pub(crate) filters: PerSide<Option<Predicate>>,
     pub(crate) flows: PerSide<bool>,
+    /// What a deletion on the other side writes to a record of this side, where it deactivates.
+    pub(crate) deactivation: PerSide<Option<Row>>,
     /// Whether two fields write one column of this side.
     pub(crate) shared_targets: PerSide<bool>,
 }
@@ -51,6 +53,8 @@ pub(crate) struct Unit {
     pub(crate) name: String,
     /// Whether it travels from this side.
     pub(crate) flows: PerSide<bool>,
+    /// Whose value stands when both sides changed it.
+    pub(crate) policy: Conflicts,
     pub(crate) kind: Kind,
 }
 
@@ -214,7 +218,20 @@ impl CompiledMap {
 
     /// What a deletion on one side does to the other.
     pub const fn deletes(&self) -> Deletes {
-        self.file.deletes
+        self.file.deletes.value
+    }
+
+    /// The columns by which a record of this side is deactivated when its counterpart is deleted;
+    /// `None` unless the map deactivates.
+    pub fn deactivation(&self, side: Side) -> Option<&Row> {
+        self.deactivation[side].as_ref()
+    }
+
+    /// Whose value stands when both sides changed this field.
+    pub fn policy(&self, field: usize) -> Conflicts {
+        self.units
+            .get(field)
+            .map_or(self.file.conflicts.value, |unit| unit.policy)
     }
 
     /// Whether rows belong to companies.

@@ -18,6 +18,7 @@
 //!     right: msdyn_mandatory
 //!     values: { no: False, yes: True }
 //!     default: no
+//!     conflicts: manual                               # who wins over this field
 //! ```
 
 mod notation;
@@ -49,8 +50,13 @@ pub struct MapFile {
     pub key: Vec<KeyPart>,
     /// The side that wins an initial sync and a conflict over one field.
     pub master: Side,
+    /// Whose value stands when both sides changed one field.
+    pub conflicts: Marked<Conflicts>,
     /// What a deletion on one side does to the other.
-    pub deletes: Deletes,
+    pub deletes: Marked<Deletes>,
+    /// What `deletes: deactivate` writes to a side's record: column and value. Empty: what
+    /// deactivates a record of that table by itself.
+    pub deactivate: PerSide<Vec<(Marked<String>, Marked<String>)>>,
     /// The side whose system may choose the key of a new record.
     pub allocates: Option<Side>,
     /// The field mappings in the order of the file.
@@ -83,6 +89,32 @@ impl Company {
         match self {
             Self::PerCompany => "per-company",
             Self::Shared => "shared",
+        }
+    }
+}
+
+/// Whose value stands when both sides changed one field since they last agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Conflicts {
+    /// The master's.
+    #[default]
+    Master,
+    /// That of the side whose record was modified later; the master's where that is too close.
+    Latest,
+    /// Neither, until a person has decided.
+    Manual,
+}
+
+impl Conflicts {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::Master, Self::Latest, Self::Manual];
+
+    /// The word in map files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Latest => "latest",
+            Self::Manual => "manual",
         }
     }
 }
@@ -133,6 +165,8 @@ pub struct Field {
     pub values: Vec<(Marked<String>, Marked<String>)>,
     /// The constant, or what is written when the source is empty.
     pub default: Option<Marked<String>>,
+    /// Whose value stands here when both sides changed it, where that is not the map's rule.
+    pub conflicts: Option<Marked<Conflicts>>,
 }
 
 /// The field as the short form spells it, its value map left out.

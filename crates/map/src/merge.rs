@@ -2,10 +2,13 @@
 //!
 //! Each target column has three values: ours (translated), theirs (the target now) and the base
 //! (the target's image when both sides last agreed). Where only one side moved, that side's value
-//! stands; where both moved, the map's master decides and the losing value is reported.
+//! stands; where both moved, the field's policy decides, or a person has, and the losing value is
+//! reported. What waits for a person is left as it stands on both sides.
 
 use crate::compiled::{CompiledMap, Kind, Slot};
-use crate::side::Side;
+use crate::field_set::FieldSet;
+use crate::file::Conflicts;
+use crate::side::{PerSide, Side};
 use crate::translate::{TranslatedColumn, Translation};
 use crate::value::{Row, Value};
 
@@ -19,8 +22,63 @@ pub struct Merged {
     /// Columns in which the target keeps a value that must travel back to the source: only the
     /// target moved, the target won, or the source had nothing to say.
     pub kept: Vec<String>,
+    /// Columns that take a value of a person's, which neither side held: it must travel back to the
+    /// source as well.
+    pub given: Vec<String>,
+    /// Fields that wait for a person; nothing of them is written or agreed.
+    pub held: FieldSet,
     /// Fields that both sides changed.
     pub conflicts: Vec<MergedConflict>,
+}
+
+/// Two records that are to be merged.
+#[derive(Debug, Clone, Copy)]
+pub struct Meeting<'a> {
+    /// The side whose change travels.
+    pub from: Side,
+    /// Its row.
+    pub source_row: &'a Row,
+    /// The image of the source, which tells what the source really changed.
+    pub source_image: Option<&'a Row>,
+    /// The image of the target; `None` if the two records meet for the first time.
+    pub base: Option<&'a Row>,
+    /// The target now; `None` if it is to be created.
+    pub current: Option<&'a Row>,
+    /// The source's changed fields as columns of the target.
+    pub translation: &'a Translation,
+}
+
+/// What decides contested fields beside the map.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ruling<'a> {
+    /// The side that was modified later, where the times are far enough apart; `None`: the master's
+    /// value stands where `latest` would decide.
+    pub latest: Option<Side>,
+    /// Whether only the master counts, whatever the policies say: records that meet in an initial
+    /// sync, and repairs.
+    pub master_only: bool,
+    /// What a person has decided. A decision holds for exactly the two values that it was about.
+    pub decisions: &'a [Decision],
+}
+
+/// A person's decision about one contested field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The field's column on either side.
+    pub columns: PerSide<String>,
+    /// The values that the person saw.
+    pub seen: PerSide<Value>,
+    /// What stands from now on.
+    pub verdict: Verdict,
+}
+
+/// What a person wants of a contested field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// This side's value.
+    Take(Side),
+    /// A value of the person's, as either side holds it.
+    Give(PerSide<Value>),
 }
 
 /// One field that both sides changed, with all three values.
@@ -38,8 +96,12 @@ pub struct MergedConflict {
     pub left: Value,
     /// The right side's value.
     pub right: Value,
-    /// The side whose value stands.
-    pub winner: Side,
+    /// The side whose value stands; `None`: neither, a person has to decide, or gave a third value.
+    pub winner: Option<Side>,
+    /// The policy of the field.
+    pub policy: Conflicts,
+    /// Whether a person decided.
+    pub decided: bool,
 }
 
 impl Merged {
@@ -71,6 +133,27 @@ impl CompiledMap {
         translation: &Translation,
         source_image: Option<&Row>,
     ) -> Merged {
+        let meeting = Meeting {
+            from,
+            source_row,
+            source_image,
+            base,
+            current,
+            translation,
+        };
+        self.merge_under(&meeting, &Ruling::default())
+    }
+
+    /// Merges as [`CompiledMap::merge`] does, with what decides beside the map.
+    pub fn merge_under(&self, meeting: &Meeting<'_>, ruling: &Ruling<'_>) -> Merged {
+        let Meeting {
+            from,
+            source_row,
+            source_image,
+            base,
+            current,
+            translation,
+        } = *meeting;
         let mut merged = Merged::default();
         let to = from.other();
         for ours in &translation.columns {
@@ -97,29 +180,81 @@ impl CompiledMap {
                 Some(_) => {
                     let moved = source_image
                         .is_none_or(|image| self.unit_differs(ours.field, from, source_row, image));
-                    if moved {
-                        Fate::Contested(self.master())
-                    } else {
-                        Fate::Keep
-                    }
+                    if moved { Fate::Contested } else { Fate::Keep }
                 }
                 None => self.first_meeting(from, slot, &ours.value, theirs),
             };
             match fate {
                 Fate::Write => merged.write.set(ours.column.clone(), ours.value.clone()),
                 Fate::Keep => merged.kept.push(ours.column.clone()),
-                Fate::Contested(winner) => {
-                    if winner == from {
-                        merged.write.set(ours.column.clone(), ours.value.clone());
-                    } else {
-                        merged.kept.push(ours.column.clone());
-                    }
-                    let conflict = self.conflict(from, ours, theirs, before, source_row, winner);
-                    merged.conflicts.push(conflict);
+                Fate::Contested => {
+                    let conflict = self.conflict(from, ours, theirs, before, source_row);
+                    self.decide(from, ours, conflict, ruling, &mut merged);
                 }
             }
         }
         merged
+    }
+
+    /// Decides a contested field, as a person did or by its policy.
+    fn decide(
+        &self,
+        from: Side,
+        ours: &TranslatedColumn,
+        mut conflict: MergedConflict,
+        ruling: &Ruling<'_>,
+        merged: &mut Merged,
+    ) {
+        let decision = ruling
+            .decisions
+            .iter()
+            .find(|decision| self.is_about(decision, &conflict));
+        let winner = match (decision.map(|decision| &decision.verdict), conflict.policy) {
+            (Some(Verdict::Give(values)), _) => {
+                conflict.decided = true;
+                merged.conflicts.push(conflict);
+                merged
+                    .write
+                    .set(ours.column.clone(), values[from.other()].clone());
+                merged.given.push(ours.column.clone());
+                return;
+            }
+            (Some(Verdict::Take(side)), _) => {
+                conflict.decided = true;
+                *side
+            }
+            (None, Conflicts::Master) => self.master(),
+            (None, _) if ruling.master_only => self.master(),
+            (None, Conflicts::Latest) => ruling.latest.unwrap_or(self.master()),
+            (None, Conflicts::Manual) => {
+                merged.held.insert(ours.field);
+                merged.conflicts.push(conflict);
+                return;
+            }
+        };
+        if winner == from {
+            merged.write.set(ours.column.clone(), ours.value.clone());
+        } else {
+            merged.kept.push(ours.column.clone());
+        }
+        conflict.winner = Some(winner);
+        merged.conflicts.push(conflict);
+    }
+
+    /// Whether a decision was made about these very values.
+    fn is_about(&self, decision: &Decision, conflict: &MergedConflict) -> bool {
+        let now = PerSide {
+            left: (&conflict.left_column, &conflict.left),
+            right: (&conflict.right_column, &conflict.right),
+        };
+        Side::BOTH.into_iter().all(|side| {
+            let (column, value) = now[side];
+            let slot = self.slots[side].iter().find(|slot| slot.name == *column);
+            decision.columns[side] == *column
+                && slot.map_or(decision.seen[side] == *value, |slot| {
+                    slot.rule.same(&decision.seen[side], value)
+                })
+        })
     }
 
     /// The slot of a translated column, by its field instead of by its name where that is enough.
@@ -170,7 +305,7 @@ impl CompiledMap {
         if self.master() == from && hollow {
             return Fate::Write;
         }
-        Fate::Contested(self.master())
+        Fate::Contested
     }
 
     fn conflict(
@@ -180,7 +315,6 @@ impl CompiledMap {
         theirs: &Value,
         before: Option<&Value>,
         source_row: &Row,
-        winner: Side,
     ) -> MergedConflict {
         let source = match self.units.get(ours.field).map(|unit| &unit.kind) {
             Some(Kind::Direct(direct)) => Some(direct.slots[from]),
@@ -210,7 +344,9 @@ impl CompiledMap {
             base: before.cloned(),
             left: left.1,
             right: right.1,
-            winner,
+            winner: None,
+            policy: self.policy(ours.field),
+            decided: false,
         }
     }
 }
@@ -219,5 +355,5 @@ impl CompiledMap {
 enum Fate {
     Write,
     Keep,
-    Contested(Side),
+    Contested,
 }

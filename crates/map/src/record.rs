@@ -36,6 +36,8 @@ pub struct Record {
     pub version: Option<Version>,
     /// When it was last modified, by the system's own clock.
     pub modified: Option<Timestamp>,
+    /// Who modified it last, as the system names its users.
+    pub modified_by: Option<String>,
     /// The columns that were asked for.
     pub row: Row,
 }

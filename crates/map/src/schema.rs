@@ -24,6 +24,9 @@ pub struct TableSchema {
     /// The column that holds the company of a row, where rows are striped by company: text
     /// (`dataAreaId`) or a lookup (`msdyn_company`).
     pub company: Option<String>,
+    /// The column that tells when a row was last modified, where there is one.
+    #[serde(default)]
+    pub modified: Option<String>,
     /// Every column, by its name folded to lower case.
     pub columns: BTreeMap<String, Column>,
     /// Whether the system can tell this table's changes since a point.

@@ -4,9 +4,11 @@
 
 mod published;
 
+use duet_map::file::Conflicts;
 use duet_map::{
-    CompiledMap, FieldSet, FindCandidate, KeyProblem, LookupNeed, MapFile, Reference, Resolution,
-    ResolvedLookups, Row, Side, Value,
+    CompiledMap, Decision, FieldSet, FindCandidate, KeyProblem, LookupNeed, MapFile, Meeting,
+    Merged, PerSide, Reference, Resolution, ResolvedLookups, Row, Ruling, SchemaSet, Side, Value,
+    Verdict,
 };
 use uuid::Uuid;
 
@@ -273,7 +275,150 @@ fn one_field_edited_on_both_sides_goes_to_the_master() {
         (&Value::from("left edit"), &Value::from("right edit"))
     );
     assert_eq!(conflict.base, Some(Value::from("Pays late")));
-    assert_eq!(conflict.winner, Side::Left);
+    assert_eq!(conflict.winner, Some(Side::Left));
+}
+
+/// Merges a right edit of the memo into a left record whose memo was edited as well.
+fn contested(policy: &str, ruling: &Ruling<'_>) -> Merged {
+    let memo = "  - SALESMEMO = description\n";
+    let long = format!(
+        "  - {{ left: SALESMEMO, direction: \"=\", right: description, conflicts: {policy} }}\n"
+    );
+    let file = MapFile::parse(&FILE.replace(memo, &long), "customers.yaml").unwrap();
+    assert_eq!(MapFile::parse(&file.to_yaml(), "again.yaml").unwrap(), file);
+    let times = |set: &SchemaSet| {
+        let mut set = set.clone();
+        set.0
+            .iter_mut()
+            .for_each(|table| table.modified = Some("when".into()));
+        set
+    };
+    let (left, right) = (times(published::finops()), times(published::dataverse()));
+    let map = CompiledMap::compile(&file, &left, &right).unwrap().0;
+    let (left_image, right_image) = (
+        map.image(Side::Left, &customer()),
+        map.image(Side::Right, &account()),
+    );
+    let left = customer().with("SalesMemo", "left edit");
+    let right = account().with("description", "right edit");
+    let changed = map.diff(Side::Right, &right, &right_image);
+    let translation = map.translate(
+        Side::Right,
+        &right,
+        &changed,
+        &ResolvedLookups::new(),
+        false,
+    );
+    let meeting = Meeting {
+        from: Side::Right,
+        source_row: &right,
+        source_image: Some(&right_image),
+        base: Some(&left_image),
+        current: Some(&left),
+        translation: &translation,
+    };
+    map.merge_under(&meeting, ruling)
+}
+
+#[test]
+fn the_later_edit_wins_where_the_times_are_certain() {
+    let right = Ruling {
+        latest: Some(Side::Right),
+        ..Ruling::default()
+    };
+    let merged = contested("latest", &right);
+    assert_eq!(merged.write, Row::new().with("SalesMemo", "right edit"));
+    assert_eq!(merged.conflicts[0].winner, Some(Side::Right));
+    // Too close to tell, or a first meeting of all rows: the master's stands.
+    for ruling in [
+        Ruling::default(),
+        Ruling {
+            master_only: true,
+            ..right
+        },
+    ] {
+        let merged = contested("latest", &ruling);
+        assert!(merged.write.is_empty());
+        assert_eq!(merged.conflicts[0].winner, Some(Side::Left));
+    }
+}
+
+#[test]
+fn a_manual_field_waits_and_then_does_what_a_person_says() {
+    let merged = contested("manual", &Ruling::default());
+    assert!(merged.write.is_empty() && merged.kept.is_empty());
+    assert_eq!(merged.held.len(), 1);
+    let open = &merged.conflicts[0];
+    assert_eq!((open.winner, open.policy), (None, Conflicts::Manual));
+    let decision = |verdict, seen: &str| Decision {
+        columns: PerSide {
+            left: "SalesMemo".to_owned(),
+            right: "description".to_owned(),
+        },
+        seen: PerSide {
+            left: seen.into(),
+            right: "right edit".into(),
+        },
+        verdict,
+    };
+    let under = |decision: Decision| {
+        let decisions = [decision];
+        let ruling = Ruling {
+            decisions: &decisions,
+            ..Ruling::default()
+        };
+        contested("manual", &ruling)
+    };
+
+    let taken = under(decision(Verdict::Take(Side::Right), "left edit"));
+    assert_eq!(taken.write, Row::new().with("SalesMemo", "right edit"));
+    assert!(taken.held.is_empty() && taken.conflicts[0].decided);
+    let kept = under(decision(Verdict::Take(Side::Left), "left edit"));
+    assert_eq!(kept.kept, ["SalesMemo"]);
+    let third = PerSide {
+        left: Value::from("both edits"),
+        right: Value::from("both edits"),
+    };
+    let given = under(decision(Verdict::Give(third), "left edit"));
+    assert_eq!(given.write, Row::new().with("SalesMemo", "both edits"));
+    assert_eq!(given.given, ["SalesMemo"]);
+    // The left side was edited again since: nobody has decided about that.
+    let late = under(decision(Verdict::Take(Side::Right), "older left edit"));
+    assert_eq!(late.held.len(), 1);
+}
+
+#[test]
+fn a_typed_value_is_read_as_its_column_holds_it() {
+    let map = map();
+    let typed = map
+        .typed(Side::Left, "creditlimitismandatory", "yes")
+        .unwrap();
+    assert_eq!(typed, ("CreditLimitIsMandatory".to_owned(), symbol("Yes")));
+    let both = map
+        .typed_for_both(Side::Right, "msdyn_creditlimitismandatory", "False")
+        .unwrap();
+    assert_eq!(both.columns.left, "CreditLimitIsMandatory");
+    assert_eq!(both.values.left, symbol("No"));
+    let told = |side, column: &str, text: &str| {
+        map.typed_for_both(side, column, text)
+            .unwrap_err()
+            .to_string()
+    };
+    insta::assert_snapshot!(
+        [
+            told(Side::Left, "SALESMEMOS", "x"),
+            told(Side::Left, "CREDITLIMIT", "many"),
+            told(Side::Left, "SALESCURRENCYCODE", "USD"),
+            told(Side::Right, "transactioncurrencyid", "USD"),
+        ]
+        .join("\n"),
+        @"
+    DUET2127: the map does not touch a column `SALESMEMOS` of CustomersV3 on the left side; did you mean `SalesMemo`?
+    DUET2127: the value does not fit `CreditLimit` of the left side: the column holds numbers such as `1.5`
+    DUET2127: `SalesCurrencyCode` goes through a lookup; take one side's value, or change the record itself
+    DUET2127: `transactioncurrencyid` is a lookup, and a record cannot be typed; change it in the right system
+    "
+    );
 }
 
 #[test]

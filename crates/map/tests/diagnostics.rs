@@ -81,7 +81,7 @@ fn what_is_no_map_file() {
       > write a map into it
     ");
     insta::assert_snapshot!(told("map: [a"), @"Error DUET1001 2:1+1 this is not readable as YAML: while parsing a flow sequence, expected ',' or ']'");
-    insta::assert_snapshot!(told("- a"), @"Error DUET1004 1:1+1 here is a list, wanted is a map file with the keys `map`, `version`, `why`, `left`, `right`, `company`, `key`, `master`, `deletes`, `allocates`, `fields`, `assumed`");
+    insta::assert_snapshot!(told("- a"), @"Error DUET1004 1:1+1 here is a list, wanted is a map file with the keys `map`, `version`, `why`, `left`, `right`, `company`, `key`, `master`, `conflicts`, `deletes`, `allocates`, `fields`, `assumed`");
     insta::assert_snapshot!(told("map: &x a"), @"
     Error DUET1001 1:6+4 this is not readable as YAML: map files have no anchors, aliases or tags
       > write the value out; quote a text that begins with `&`, `*` or `!`
@@ -331,6 +331,37 @@ fn targets_that_are_missing_closed_or_taken() {
     Error DUET1032 11:5+31 `accountnumber` gets a constant, but `CUSTOMERACCOUNT = accountnumber` writes it too
       > make the constant the field's default
     ");
+}
+
+#[test]
+fn policies_that_the_tables_cannot_follow() {
+    let with =
+        |lines: &str| told(&GOOD.replace("master: left\n", &format!("master: left\n{lines}\n")));
+    insta::assert_snapshot!(
+        [
+            with("conflicts: newest"),
+            with("conflicts: latest"),
+            with("deletes: { deactivate: { left: { OnHold: Yes }, right: { statecode: yes } } }"),
+            with("deletes: deactivate"),
+            with_field("{ direction: \">>\", right: name, default: x, conflicts: manual }"),
+        ]
+        .join("\n"),
+        @"
+    Error DUET1005 9:12+6 `newest` is not one of the words that may stand here
+      > use one of: `master`, `latest`, `manual`
+    Error DUET1060 9:12+6 `latest` needs to know when a row was modified; no column tells in CustomersV3 on the left side and accounts on the right side
+      = `CUSTOMERACCOUNT = accountnumber` is decided by it
+      > write `conflicts: master` or `conflicts: manual`
+    Error DUET1011 9:34+6 CustomersV3 has no column `OnHold`
+      = CustomersV3 is the left table; it has 304 columns
+    Error DUET1061 9:69+3 `statecode` cannot deactivate a record: an option set goes by its numbers, not by its labels
+      > name a column and a value that the system takes
+    Error DUET1062 9:10+10 deletions deactivate the record of CustomersV3 on the left side, and it has no `statecode`
+      > say how: `deletes: { deactivate: { left: { COLUMN: VALUE } } }`, or write `deletes: ignore`
+    Error DUET1006 15:18+4 a constant cannot conflict
+      > drop `conflicts`: a constant is written to new records only
+    "
+    );
 }
 
 #[test]

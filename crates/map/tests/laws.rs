@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use duet_map::file::{Company, Deletes, Direction, End, Field, KeyPart, Mark, Marked};
+use duet_map::file::{Company, Conflicts, Deletes, Direction, End, Field, KeyPart, Mark, Marked};
 use duet_map::{
     Column, ColumnType, CompiledMap, MapFile, PerSide, Reference, ResolvedLookups, Row, SchemaSet,
     Side, TableSchema, Value,
 };
 use proptest::prelude::*;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ fn table(name: &str, columns: Vec<(String, Column)>) -> SchemaSet {
         company: None,
         columns: columns.into_iter().collect(),
         tracks_changes: true,
+        modified: None,
     }])
 }
 
@@ -363,7 +365,7 @@ proptest! {
         prop_assert_eq!(&merged.kept, &reflected.kept);
         prop_assert_eq!(merged.conflicts.len(), reflected.conflicts.len());
         for (one, other) in merged.conflicts.iter().zip(&reflected.conflicts) {
-            prop_assert_eq!(one.winner, other.winner.other());
+            prop_assert_eq!(one.winner, other.winner.map(Side::other));
             prop_assert_eq!((&one.left, &one.right), (&other.right, &other.left));
         }
     }
@@ -506,9 +508,10 @@ fn any_file() -> impl Strategy<Value = MapFile> {
         direction,
         pairs,
         prop::option::of(value()),
+        prop::option::of(prop::sample::select(Conflicts::ALL.to_vec())),
         0u8..4,
     )
-        .prop_map(|(left, right, direction, pairs, default, shape)| {
+        .prop_map(|(left, right, direction, pairs, default, policy, shape)| {
             let marked = |text: String| Marked::unplaced(text);
             let values = pairs
                 .into_iter()
@@ -521,6 +524,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                 direction,
                 values,
                 default: default.map(marked),
+                conflicts: policy.map(Marked::unplaced),
             };
             match shape {
                 0 => {
@@ -541,6 +545,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
             }
             if field.left.is_none() || field.right.is_none() {
                 field.default.get_or_insert_with(|| Marked::from("x"));
+                field.conflicts = None;
             }
             field
         });
@@ -559,7 +564,8 @@ fn any_file() -> impl Strategy<Value = MapFile> {
         (
             any::<bool>(),
             any::<bool>(),
-            0usize..3,
+            (0usize..3, prop::sample::select(Conflicts::ALL.to_vec())),
+            prop::collection::vec((word(), value()), 0..3),
             prop::option::of(any::<bool>()),
         ),
         prop::collection::vec(key, 1..4),
@@ -569,12 +575,22 @@ fn any_file() -> impl Strategy<Value = MapFile> {
         .prop_map(
             |(
                 (map, version, why, left, right),
-                (shared, master, deletes, allocates),
+                (shared, master, (deletes, conflicts), columns, allocates),
                 key,
                 fields,
                 assumed,
             )| {
                 let side = |left: bool| if left { Side::Left } else { Side::Right };
+                let deletes = [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate][deletes];
+                let mut deactivate = PerSide::default();
+                if deletes == Deletes::Deactivate {
+                    let columns: BTreeMap<String, String> = columns.into_iter().collect();
+                    let marked = |text: String| Marked::unplaced(text);
+                    deactivate[side(shared)] = columns
+                        .into_iter()
+                        .map(|(a, b)| (marked(a), marked(b)))
+                        .collect();
+                }
                 MapFile {
                     map: Marked::unplaced(map),
                     version: Marked::unplaced(version),
@@ -587,7 +603,9 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                     }),
                     key,
                     master: side(master),
-                    deletes: [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate][deletes],
+                    conflicts: Marked::unplaced(conflicts),
+                    deletes: Marked::unplaced(deletes),
+                    deactivate,
                     allocates: allocates.map(side),
                     fields,
                     assumed,

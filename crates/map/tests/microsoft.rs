@@ -113,8 +113,8 @@ fn every_published_map_goes_out_and_comes_back() {
             "{name}"
         );
         assert_eq!(
-            (&map.why, map.master, map.deletes),
-            (&file.why, file.master, file.deletes)
+            (&map.why, map.master, &map.deletes),
+            (&file.why, file.master, &file.deletes)
         );
         assert_eq!(back(&again), out.mapping, "{name}");
         lines += again.lines;

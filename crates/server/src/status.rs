@@ -4,6 +4,7 @@
 
 use duet_map::side::Side;
 use duet_store::accounting::{AuditLine, Boxes};
+use duet_store::conflict::ConflictFilter;
 use duet_store::store::{MapState, MapStatus};
 use duet_store::{Store, StoreError};
 use jiff::Timestamp;
@@ -107,7 +108,16 @@ impl Status {
             let lag_ms = oldest.map_or(0, |oldest| {
                 u64::try_from(now.duration_since(oldest).as_millis()).unwrap_or(0)
             });
-            let conflicts = store.conflicts(Some(&map), CONFLICTS_COUNTED).await?.len();
+            let conflicts = store
+                .conflicts(
+                    &ConflictFilter {
+                        map: Some(map.clone()),
+                        ..ConflictFilter::default()
+                    },
+                    CONFLICTS_COUNTED,
+                )
+                .await?
+                .len();
             let figures = |side| boxes.get(&(map.clone(), side)).copied().unwrap_or_default();
             maps.push(MapFigures {
                 state: status.as_ref().map_or(MapState::NotRunning, |s| s.state),

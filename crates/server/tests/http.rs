@@ -7,7 +7,7 @@ use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_map::value::Row;
 use duet_server::{Notices, Reach, Service};
-use duet_store::change::{ChangeKind, NewChange, Origin};
+use duet_store::change::{Amendment, ChangeKind, NewChange, Origin};
 use duet_store::sqlite::SqliteStore;
 use duet_store::store::Capture;
 use duet_store::{Store, StoreError};
@@ -128,9 +128,11 @@ async fn status_and_metrics_show_figures_and_no_rows() {
             row: Row::new(),
             version: None,
             modified: None,
+            by: None,
         },
         tick: 1,
         origin: Origin::Live,
+        amendment: Amendment::default(),
     };
     let capture = Capture {
         changes: vec![change],

@@ -14,6 +14,7 @@ use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::StoreError;
 use duet_store::change::{ParkReason, Parked, ParkedFilter};
+use duet_store::conflict::ConflictFilter;
 use duet_store::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +44,7 @@ pub async fn nothing_pending(world: &World, store: &dyn Store) -> Result<(), Sto
 /// What a person entered and Duet wrote over stands in a conflict record.
 pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreError> {
     let mut kept = BTreeSet::new();
-    for conflict in store.conflicts(None, ALL).await? {
+    for conflict in store.conflicts(&ConflictFilter::default(), ALL).await? {
         for field in conflict.fields {
             kept.extend(tracked_text(&field.left));
             kept.extend(tracked_text(&field.right));
@@ -312,7 +313,7 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
             }
             // Both say what happened; whether it did is for the one who resolves them.
             (ParkReason::Conflict, _) => true,
-            (ParkReason::Refused, _) => true,
+            (ParkReason::Refused | ParkReason::MassDelete, _) => true,
             (ParkReason::Fault | ParkReason::Oscillating | ParkReason::Held, _) => false,
             (ParkReason::WaitingForKey | ParkReason::Validation, None) => false,
         };

@@ -246,6 +246,7 @@ fn table(name: &str, type_name: &str, columns: &[(&str, ColumnType)]) -> TableSc
             })
             .collect(),
         tracks_changes: true,
+        modified: None,
     }
 }
 

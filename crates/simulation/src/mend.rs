@@ -67,7 +67,13 @@ impl<'a> Menders<'a> {
                     self.create_again(kind, other, &row);
                 }
             }
-            (ParkReason::Fault | ParkReason::Oscillating | ParkReason::Held, _) => {}
+            (
+                ParkReason::Fault
+                | ParkReason::Oscillating
+                | ParkReason::Held
+                | ParkReason::MassDelete,
+                _,
+            ) => {}
         }
     }
 

@@ -332,6 +332,7 @@ fn reason(reason: ParkReason) -> &'static str {
         ParkReason::Fault => "parked: fault",
         ParkReason::Oscillating => "parked: oscillating",
         ParkReason::Held => "parked: held",
+        ParkReason::MassDelete => "parked: mass delete",
     }
 }
 

@@ -574,6 +574,7 @@ impl ModelSystem {
                 ordinal: self.quirks.modern.then_some(version),
             }),
             modified: None,
+            modified_by: None,
             row: row.clone(),
         }
     }

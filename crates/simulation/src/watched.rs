@@ -10,13 +10,14 @@ use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_store::StoreError;
 use duet_store::accounting::AuditLine;
-use duet_store::change::{Change, Park, Parked, ParkedFilter};
+use duet_store::change::{Amendment, Change, NewChange, Park, Parked, ParkedFilter};
+use duet_store::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use duet_store::health::Health;
 use duet_store::lifecycle::{Alert, Columns, Definition, Order};
 use duet_store::pair::Pair;
-use duet_store::settlement::{NewConflict, PairWrite, Settled, Settlement};
+use duet_store::settlement::{PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
-use duet_store::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
+use duet_store::store::{Activity, Capture, Intent, MapStatus, Store, StoredNotice, Waiting};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -414,12 +415,79 @@ impl Store for WatchedStore {
         self.inner.retry(filter, now).await
     }
 
+    async fn change(&self, seq: i64) -> Result<Option<Change>, StoreError> {
+        self.inner.change(seq).await
+    }
+
+    async fn amend(
+        &self,
+        filter: &ParkedFilter,
+        amendment: Amendment,
+        told: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.inner.amend(filter, amendment, told, now).await
+    }
+
+    async fn discard(
+        &self,
+        filter: &ParkedFilter,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.inner.discard(filter, why, now).await
+    }
+
+    async fn waiting(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Waiting>, StoreError> {
+        self.inner.waiting(map, side, records).await
+    }
+
+    async fn unconfirmed_deletions(
+        &self,
+        map: &str,
+        side: Side,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        self.inner.unconfirmed_deletions(map, side, limit).await
+    }
+
     async fn conflicts(
         &self,
-        map: Option<&str>,
+        filter: &ConflictFilter,
         limit: usize,
     ) -> Result<Vec<Conflict>, StoreError> {
-        self.inner.conflicts(map, limit).await
+        self.inner.conflicts(filter, limit).await
+    }
+
+    async fn conflict(&self, id: i64) -> Result<Option<Conflict>, StoreError> {
+        self.inner.conflict(id).await
+    }
+
+    async fn open_conflicts(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Conflict>, StoreError> {
+        self.inner.open_conflicts(map, keys).await
+    }
+
+    async fn decide(
+        &self,
+        id: i64,
+        decision: Decision,
+        changes: Vec<NewChange>,
+        tokens: Vec<String>,
+    ) -> Result<bool, StoreError> {
+        self.inner.decide(id, decision, changes, tokens).await
+    }
+
+    async fn forget_conflicts(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.inner.forget_conflicts(before, limit).await
     }
 
     async fn activity(

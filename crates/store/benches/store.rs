@@ -7,7 +7,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use duet_map::record::{Key, RecordId, Version};
 use duet_map::side::{PerSide, Side};
 use duet_map::value::{Row, Value};
+use duet_store::change::Amendment;
 use duet_store::change::{Change, ChangeKind, NewChange, Origin};
+use duet_store::conflict::OpenConflict;
 use duet_store::pair::{Half, Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settlement};
 use duet_store::store::Capture;
@@ -57,9 +59,11 @@ fn change(number: usize) -> NewChange {
                 ordinal: None,
             }),
             modified: Some(NOW),
+            by: None,
         },
         tick: 1,
         origin: Origin::Live,
+        amendment: Amendment::default(),
     }
 }
 
@@ -94,6 +98,7 @@ fn settlement(change: Change) -> Settlement {
         outcome: Outcome::Applied { writes: 1 },
         pair: PairWrite::Insert(body),
         conflict: None,
+        open_conflict: OpenConflict::Keep,
         provides: vec![format!("{record} token")],
         columns: vec!["column00".to_owned(), "column01".to_owned()],
     }

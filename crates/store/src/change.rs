@@ -19,6 +19,8 @@ pub enum ChangeKind {
         version: Option<Version>,
         /// When it was modified, by its own system's clock.
         modified: Option<Timestamp>,
+        /// Who modified it, where the system says.
+        by: Option<String>,
     },
     /// It was deleted.
     Delete,
@@ -53,6 +55,36 @@ pub struct NewChange {
     pub tick: i64,
     /// How it was seen.
     pub origin: Origin,
+    /// What a person said about it.
+    pub amendment: Amendment,
+}
+
+/// What a person said about one change, beyond what its row says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Amendment {
+    /// Columns that take these values for this one change, as its own side spells them.
+    #[serde(skip_serializing_if = "Row::is_empty")]
+    pub columns: Row,
+    /// A deletion that may pass the brake on mass deletions.
+    #[serde(skip_serializing_if = "is_false")]
+    pub confirmed: bool,
+    /// The record is brought to the other side whatever its pair remembers, the master deciding
+    /// where the two differ.
+    #[serde(skip_serializing_if = "is_false")]
+    pub repair: bool,
+}
+
+impl Amendment {
+    /// Whether nobody said anything.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // The shape that serde calls.
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A change in the journal.
@@ -90,6 +122,8 @@ pub enum ParkReason {
     Oscillating,
     /// A person kept the queue aside when the map was resumed.
     Held,
+    /// One of so many deletions that a person has to confirm them.
+    MassDelete,
 }
 
 /// A parked change, for people.

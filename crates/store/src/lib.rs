@@ -6,6 +6,7 @@
 
 pub mod accounting;
 pub mod change;
+pub mod conflict;
 pub mod error;
 pub mod health;
 pub mod lifecycle;

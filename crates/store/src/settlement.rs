@@ -1,11 +1,9 @@
 //! Settlements: how one change ends, in one transaction with its pair and its accounting.
 
 use crate::change::Park;
+use crate::conflict::{NewConflict, OpenConflict};
 use crate::pair::PairBody;
-use duet_map::side::Side;
-use duet_map::value::Value;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,33 +57,6 @@ pub enum PairWrite {
     },
 }
 
-/// One mapped field that both sides changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FieldConflict {
-    /// The left column.
-    pub left_column: String,
-    /// The right column or path.
-    pub right_column: String,
-    /// The value both sides last agreed on, as the losing side spells it; absent when the records
-    /// met for the first time.
-    pub base: Option<Value>,
-    /// The left value.
-    pub left: Value,
-    /// The right value.
-    pub right: Value,
-    /// Whose value stands now.
-    pub winner: Side,
-}
-
-/// A conflict record as it is made. The losing value stays readable in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewConflict {
-    /// The policy that decided (`master`).
-    pub policy: String,
-    /// The fields.
-    pub fields: Vec<FieldConflict>,
-}
-
 /// How one change ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -97,8 +68,10 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What happens to the pair.
     pub pair: PairWrite,
-    /// A conflict to record.
+    /// A conflict that a policy decided, to record.
     pub conflict: Option<NewConflict>,
+    /// What happens to the conflict of its pair that waits for a person.
+    pub open_conflict: OpenConflict,
     /// Tokens of keys that exist from now on; changes parked for any of them become pending.
     pub provides: Vec<String>,
     /// The columns that were written, for the record's story; names only.

@@ -6,6 +6,7 @@
 //! report nor a flush to disk holds up the rest.
 
 mod columns;
+mod conflicts;
 mod fault;
 mod file;
 mod history;
@@ -24,13 +25,14 @@ mod upkeep;
 mod worker;
 
 use crate::accounting::AuditLine;
-use crate::change::{Change, Park, Parked, ParkedFilter};
+use crate::change::{Amendment, Change, NewChange, Park, Parked, ParkedFilter};
+use crate::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
-use crate::settlement::{NewConflict, Settled, Settlement};
-use crate::store::{Activity, Capture, Conflict, Intent, MapStatus, Store, StoredNotice};
+use crate::settlement::{Settled, Settlement};
+use crate::store::{Activity, Capture, Intent, MapStatus, Store, StoredNotice, Waiting};
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
@@ -359,7 +361,7 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         self.writer
             .write("record conflicts", move |tx| {
-                history::add_conflicts(tx, &conflicts, now)
+                conflicts::add(tx, &conflicts, now)
             })
             .await
     }
@@ -511,15 +513,119 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn change(&self, seq: i64) -> Result<Option<Change>, StoreError> {
+        self.reports()
+            .read("read a change", move |tx| journal::one(tx, seq))
+            .await
+    }
+
+    async fn amend(
+        &self,
+        filter: &ParkedFilter,
+        amendment: Amendment,
+        told: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (filter, told) = (filter.clone(), told.to_owned());
+        self.writer
+            .write("amend parked changes", move |tx| {
+                parking::amend(tx, &filter, &amendment, &told, now)
+            })
+            .await
+    }
+
+    async fn discard(
+        &self,
+        filter: &ParkedFilter,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (filter, why) = (filter.clone(), why.to_owned());
+        self.writer
+            .write("discard parked changes", move |tx| {
+                parking::discard(tx, &filter, &why, now)
+            })
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Waiting>, StoreError> {
+        let (map, records) = (map.to_owned(), records.to_vec());
+        self.reader()
+            .read("read the journal", move |tx| {
+                journal::waiting(tx, &map, side, &records)
+            })
+            .await
+    }
+
+    async fn unconfirmed_deletions(
+        &self,
+        map: &str,
+        side: Side,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let map = map.to_owned();
+        self.reader()
+            .read("count deletions", move |tx| {
+                journal::unconfirmed_deletions(tx, &map, side, limit)
+            })
+            .await
+    }
+
     async fn conflicts(
         &self,
-        map: Option<&str>,
+        filter: &ConflictFilter,
         limit: usize,
     ) -> Result<Vec<Conflict>, StoreError> {
-        let map = map.map(str::to_owned);
+        let filter = filter.clone();
         self.reports()
             .read("read conflicts", move |tx| {
-                history::conflicts(tx, map.as_deref(), limit)
+                conflicts::list(tx, &filter, limit)
+            })
+            .await
+    }
+
+    async fn conflict(&self, id: i64) -> Result<Option<Conflict>, StoreError> {
+        self.reports()
+            .read("read a conflict", move |tx| conflicts::one(tx, id))
+            .await
+    }
+
+    async fn open_conflicts(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Conflict>, StoreError> {
+        let (map, keys) = (map.to_owned(), keys.to_vec());
+        self.reader()
+            .read("read open conflicts", move |tx| {
+                conflicts::open(tx, &map, &keys)
+            })
+            .await
+    }
+
+    async fn decide(
+        &self,
+        id: i64,
+        decision: Decision,
+        changes: Vec<NewChange>,
+        tokens: Vec<String>,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write("store a decision", move |tx| {
+                conflicts::decide(tx, id, &decision, &changes, &tokens)
+            })
+            .await
+    }
+
+    async fn forget_conflicts(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.writer
+            .write("forget old conflicts", move |tx| {
+                conflicts::forget(tx, before, limit)
             })
             .await
     }

@@ -1,12 +1,13 @@
 //! The one trait that the store is seen through.
 
 use crate::accounting::AuditLine;
-use crate::change::{Change, NewChange, Park, Parked, ParkedFilter};
+use crate::change::{Amendment, Change, NewChange, Park, ParkReason, Parked, ParkedFilter};
+use crate::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
-use crate::settlement::{FieldConflict, NewConflict, Settled, Settlement};
+use crate::settlement::{Settled, Settlement};
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
@@ -74,21 +75,13 @@ pub struct MapStatus {
     pub error: Option<String>,
 }
 
-/// A conflict record, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Conflict {
-    /// Its number.
-    pub id: i64,
-    /// The map.
-    pub map: String,
-    /// The pair's key.
-    pub key: Key,
-    /// When it was found.
-    pub at: Timestamp,
-    /// The policy that decided.
-    pub policy: String,
-    /// The fields with both values.
-    pub fields: Vec<FieldConflict>,
+/// What stands in the journal of one record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Whether a change is still to be applied.
+    pub pending: bool,
+    /// Why a change is parked.
+    pub parked: Option<ParkReason>,
 }
 
 /// One line of a record's story.
@@ -296,9 +289,75 @@ pub trait Store: Send + Sync {
     /// Makes parked changes pending again, with their failures counted afresh; returns how many.
     async fn retry(&self, filter: &ParkedFilter, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// One change with its row, pending or parked.
+    async fn change(&self, seq: i64) -> Result<Option<Change>, StoreError>;
+
+    /// Says something about parked changes and makes them pending; `told` is the line of their
+    /// story. Returns how many there were.
+    async fn amend(
+        &self,
+        filter: &ParkedFilter,
+        amendment: Amendment,
+        told: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Ends parked changes as discarded, because a person says so; returns how many.
+    async fn discard(
+        &self,
+        filter: &ParkedFilter,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// What stands in the journal of these records of a side; records of which nothing does are
+    /// left out.
+    async fn waiting(
+        &self,
+        map: &str,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, Waiting>, StoreError>;
+
+    /// How many deletions of a side stand in the journal that nobody has confirmed, counted up to
+    /// `limit`: those that are to be applied, and those that are parked.
+    async fn unconfirmed_deletions(
+        &self,
+        map: &str,
+        side: Side,
+        limit: u64,
+    ) -> Result<u64, StoreError>;
+
     /// Conflict records, newest first.
-    async fn conflicts(&self, map: Option<&str>, limit: usize)
-    -> Result<Vec<Conflict>, StoreError>;
+    async fn conflicts(
+        &self,
+        filter: &ConflictFilter,
+        limit: usize,
+    ) -> Result<Vec<Conflict>, StoreError>;
+
+    /// One conflict record.
+    async fn conflict(&self, id: i64) -> Result<Option<Conflict>, StoreError>;
+
+    /// The open conflicts of these keys.
+    async fn open_conflicts(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Conflict>, StoreError>;
+
+    /// Stores a person's decision about an open conflict, journals changes that carry it out and
+    /// makes those pending that wait for any of the tokens. `false` when the conflict is not open.
+    async fn decide(
+        &self,
+        id: i64,
+        decision: Decision,
+        changes: Vec<NewChange>,
+        tokens: Vec<String>,
+    ) -> Result<bool, StoreError>;
+
+    /// Forgets conflicts that ended before a moment, at most `limit`, never open ones; returns how
+    /// many.
+    async fn forget_conflicts(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError>;
 
     /// The story of the records whose key, as people read it, contains the text (case does not
     /// count): the last `limit` lines, oldest first.

@@ -1,6 +1,9 @@
 //! Builders for tests: a change, a pair or a settlement in one line, with the rest filled in.
 
-use crate::change::{Change, ChangeKind, NewChange, Origin, Park, ParkReason, ParkedFilter};
+use crate::change::{
+    Amendment, Change, ChangeKind, NewChange, Origin, Park, ParkReason, ParkedFilter,
+};
+use crate::conflict::OpenConflict;
 use crate::pair::{Half, Pair, PairBody, PairState};
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
 use crate::store::{Capture, Store};
@@ -42,9 +45,11 @@ pub(crate) fn upsert(id: &str) -> NewChange {
                 ordinal: Some(1),
             }),
             modified: Some(at(-10)),
+            by: None,
         },
         tick: 1,
         origin: Origin::Live,
+        amendment: Amendment::default(),
     }
 }
 
@@ -160,6 +165,7 @@ pub(crate) fn ends(seq: i64, outcome: Outcome) -> Settlement {
         outcome,
         pair: PairWrite::Keep,
         conflict: None,
+        open_conflict: OpenConflict::Keep,
         provides: Vec::new(),
         columns: Vec::new(),
     }

@@ -6,7 +6,8 @@
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_map::value::Row;
-use duet_store::change::{ChangeKind, NewChange, Origin};
+use duet_store::change::{Amendment, ChangeKind, NewChange, Origin};
+use duet_store::conflict::OpenConflict;
 use duet_store::pair::{Half, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settlement};
 use duet_store::store::Capture;
@@ -41,9 +42,11 @@ fn capture(round: usize) -> Capture {
             row: Row::new().with("NAME", "Contoso"),
             version: None,
             modified: None,
+            by: None,
         },
         tick: 0,
         origin: Origin::Live,
+        amendment: Amendment::default(),
     };
     Capture {
         changes: (0..BATCH).map(change).collect(),
@@ -92,6 +95,7 @@ async fn worker() {
                 outcome: Outcome::Applied { writes: 1 },
                 pair: PairWrite::Insert(pair(change.change.key, change.change.record)),
                 conflict: None,
+                open_conflict: OpenConflict::Keep,
                 provides: Vec::new(),
                 columns: Vec::new(),
             });

@@ -7,7 +7,7 @@ use crate::project;
 use crate::terminal::{Terminal, table};
 use clap::Args;
 use duet_map::side::Side;
-use duet_store::store::Conflict;
+use duet_store::conflict::{Conflict, ConflictFilter};
 
 /// Arguments of `duet conflicts`.
 #[derive(Debug, Args)]
@@ -34,7 +34,15 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let config = project::config(global)?;
     let store = project::open_store_to_read(&config)?;
-    let conflicts = store.conflicts(args.map.as_deref(), args.limit).await?;
+    let conflicts = store
+        .conflicts(
+            &ConflictFilter {
+                map: args.map,
+                ..ConflictFilter::default()
+            },
+            args.limit,
+        )
+        .await?;
     terminal.data(&conflicts, |conflicts| text(conflicts));
     Ok(Exit::Done)
 }
@@ -48,15 +56,18 @@ fn text(conflicts: &[Conflict]) -> String {
         .flat_map(|conflict| {
             conflict.fields.iter().map(|field| {
                 let (kept, lost, column) = match field.winner {
-                    Side::Left => (&field.left, &field.right, &field.left_column),
-                    Side::Right => (&field.right, &field.left, &field.right_column),
+                    Some(Side::Left) | None => (&field.left, &field.right, &field.left_column),
+                    Some(Side::Right) => (&field.right, &field.left, &field.right_column),
                 };
                 vec![
                     conflict.at.strftime("%F %T").to_string(),
                     conflict.map.clone(),
                     conflict.key.to_string(),
                     column.clone(),
-                    format!("{} ({})", field.winner, conflict.policy),
+                    match field.winner {
+                        Some(side) => format!("{side} ({})", conflict.policy),
+                        None => "nobody yet".to_owned(),
+                    },
                     kept.to_string(),
                     lost.to_string(),
                 ]

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use duet_sandbox::counters::Counts;
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
+use duet_store::conflict::ConflictFilter;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -350,7 +351,11 @@ impl Scenario {
     async fn same_field(&mut self, customer: &Customer) -> anyhow::Result<()> {
         self.chapter("the same field, edited on both sides while sales does not answer Duet");
         let (ours, theirs) = (json!(88_001), json!(88_002));
-        let before = self.store.conflicts(None, 1000).await?.len();
+        let before = self
+            .store
+            .conflicts(&ConflictFilter::default(), 1000)
+            .await?
+            .len();
         // Duet writes in batches, the user does not: this keeps only Duet waiting.
         let outage = json!([{"fault": "unavailable", "path": "$batch"}]);
         self.dataverse
@@ -378,7 +383,10 @@ impl Scenario {
             },
         );
         let kept = until(PATIENCE, async || {
-            let conflicts = self.store.conflicts(None, 1000).await?;
+            let conflicts = self
+                .store
+                .conflicts(&ConflictFilter::default(), 1000)
+                .await?;
             let kept = conflicts
                 .iter()
                 .flat_map(|conflict| &conflict.fields)

@@ -31,6 +31,7 @@ use duet_map::side::Side;
 use duet_map::translate::Translation;
 use duet_map::value::Row;
 use duet_store::change::{Change, Park, ParkReason};
+use duet_store::conflict::OpenConflict;
 use duet_store::pair::{Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_systems::Class;
@@ -92,6 +93,7 @@ fn ended(change: &Change, outcome: Outcome) -> Settlement {
         outcome,
         pair: PairWrite::Keep,
         conflict: None,
+        open_conflict: OpenConflict::Keep,
         provides: Vec::new(),
         columns: Vec::new(),
     }

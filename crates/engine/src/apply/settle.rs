@@ -16,9 +16,10 @@ use duet_map::merge::Merged;
 use duet_map::record::{Key, Record};
 use duet_map::side::{PerSide, Side};
 use duet_map::value::{Row, Value};
-use duet_store::change::{ChangeKind, NewChange, Origin};
+use duet_store::change::{Amendment, ChangeKind, NewChange, Origin};
+use duet_store::conflict::{FieldConflict, NewConflict};
 use duet_store::pair::{Half, Pair, PairBody, PairState};
-use duet_store::settlement::{FieldConflict, NewConflict, Outcome, PairWrite, Settlement};
+use duet_store::settlement::{Outcome, PairWrite, Settlement};
 
 /// An errand that reached its end.
 pub(super) struct Landing {
@@ -75,10 +76,12 @@ fn still_to_come(map: &CompiledMap, landing: &Landing) -> Option<Box<NewChange>>
             row: record.row.clone(),
             version: record.version.clone(),
             modified: record.modified,
+            by: record.modified_by.clone(),
         },
         // It may be old by the time it is applied, so it is read again where versions do not tell.
         tick: 0,
         origin: Origin::Live,
+        amendment: Amendment::default(),
     }))
 }
 
@@ -226,7 +229,7 @@ impl Core {
         let lost = merged
             .conflicts
             .iter()
-            .any(|conflict| conflict.winner == to);
+            .any(|conflict| conflict.winner == Some(to));
         let outcome = match &upsert.later {
             Some((_, park)) => Outcome::Parked {
                 park: park.clone(),
@@ -271,6 +274,7 @@ pub(super) fn conflict_of(merged: &Merged) -> Option<NewConflict> {
                 winner: field.winner,
             })
             .collect(),
+        ..NewConflict::default()
     })
 }
 
@@ -320,7 +324,7 @@ fn target_half(
                         Side::Left => &conflict.left_column,
                         Side::Right => &conflict.right_column,
                     };
-                    conflict.winner == to && name == column
+                    conflict.winner == Some(to) && name == column
                 })
             };
             for column in &merged.kept {

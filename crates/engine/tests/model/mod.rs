@@ -226,6 +226,7 @@ impl ModelSystem {
                 ordinal: self.modern.then_some(version),
             }),
             modified: None,
+            modified_by: None,
             row: row.clone(),
         }
     }
@@ -561,5 +562,6 @@ pub fn table(name: &str, type_name: &str, columns: &[(&str, ColumnType)]) -> Tab
             })
             .collect(),
         tracks_changes: true,
+        modified: None,
     }
 }

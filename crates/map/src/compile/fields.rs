@@ -5,7 +5,7 @@ use super::paths::End;
 use crate::codes;
 use crate::compiled::{Candidate, Direct, Kind, Lookup, Part, PathEnd, Transform, Unit};
 use crate::convert::literal;
-use crate::file::{Field, Marked};
+use crate::file::{Conflicts, Field, Marked};
 use crate::schema::ColumnType;
 use crate::side::{PerSide, Side};
 
@@ -79,6 +79,7 @@ impl Compiler<'_> {
             Ok(value) => compiled.units.push(Unit {
                 name: field.to_string(),
                 flows: PerSide::default(),
+                policy: self.file.conflicts.value,
                 kind: Kind::Constant { to, slot, value },
             }),
             Err(why) => self.bad_default(to, &written.value, &ty, text, &why),
@@ -113,6 +114,7 @@ impl Compiler<'_> {
                 compiled.units.push(Unit {
                     name: field.to_string(),
                     flows,
+                    policy: self.policy(field),
                     kind,
                 });
                 None
@@ -141,7 +143,8 @@ impl Compiler<'_> {
                 direct: *direct,
                 transform: transform.clone(),
             };
-            add_part(side, *slot, part, field, compiled);
+            let policy = self.policy(field);
+            add_part(side, *slot, part, field, policy, compiled);
         }
         compiled.lines.push(CompiledLine {
             field: index,
@@ -282,18 +285,27 @@ impl Compiler<'_> {
 }
 
 /// Adds a part to its lookup's unit, which the first part makes.
-fn add_part(side: Side, slot: usize, part: Part, field: &Field, compiled: &mut CompiledFields) {
+fn add_part(
+    side: Side,
+    slot: usize,
+    part: Part,
+    field: &Field,
+    policy: Conflicts,
+    compiled: &mut CompiledFields,
+) {
     let existing = compiled
         .units
         .iter_mut()
         .find_map(|unit| match &mut unit.kind {
             Kind::Lookup(lookup) if lookup.side == side && lookup.slot == slot => {
-                Some((&mut unit.name, &mut unit.flows, lookup))
+                Some((&mut unit.name, &mut unit.flows, &mut unit.policy, lookup))
             }
             _ => None,
         });
     match existing {
-        Some((name, flows, lookup)) => {
+        Some((name, flows, strictest, lookup)) => {
+            // They travel as one, so the most careful of their policies counts for all.
+            *strictest = (*strictest).max(policy);
             name.push_str(", ");
             name.push_str(&field.to_string());
             for side in Side::BOTH {
@@ -304,6 +316,7 @@ fn add_part(side: Side, slot: usize, part: Part, field: &Field, compiled: &mut C
         None => compiled.units.push(Unit {
             name: field.to_string(),
             flows: part.flows,
+            policy,
             kind: Kind::Lookup(Lookup {
                 side,
                 slot,

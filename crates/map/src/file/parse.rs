@@ -4,14 +4,14 @@
 
 use super::notation::{self, Direction, Line, Operand};
 use super::yaml::{self, Content, Node};
-use super::{Company, Deletes, End, Field, KeyPart, MapFile, Mark, Marked};
+use super::{Company, Conflicts, Deletes, End, Field, KeyPart, MapFile, Mark, Marked};
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic, Place, Severity};
 use crate::near;
 use crate::side::{PerSide, Side};
 use std::sync::Arc;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "map",
     "version",
     "why",
@@ -20,13 +20,22 @@ const KEYS: [&str; 12] = [
     "company",
     "key",
     "master",
+    "conflicts",
     "deletes",
     "allocates",
     "fields",
     "assumed",
 ];
 const END_KEYS: [&str; 2] = ["entity", "filter"];
-const FIELD_KEYS: [&str; 5] = ["left", "right", "direction", "values", "default"];
+const FIELD_KEYS: [&str; 6] = [
+    "left",
+    "right",
+    "direction",
+    "values",
+    "default",
+    "conflicts",
+];
+const DELETES: [Deletes; 3] = [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate];
 
 impl MapFile {
     /// Reads the text of a map file. `file_name` is how the user calls it; it stands in every
@@ -83,12 +92,13 @@ impl Reader {
         let master = self
             .required(&entries, "master")
             .and_then(|n| self.word(n, &sides));
+        let conflicts = match entries.get("conflicts") {
+            None => Some(Marked::default()),
+            Some(node) => self.conflicts(node),
+        };
         let deletes = match entries.get("deletes") {
-            None => Some(Deletes::Ignore),
-            Some(node) => {
-                let all = [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate];
-                self.word(node, &all.map(|d| (d.as_str(), d)))
-            }
+            None => Some((Marked::unplaced(Deletes::Ignore), PerSide::default())),
+            Some(node) => self.deletes(node),
         };
         let allocates = match entries.get("allocates") {
             None => Some(None),
@@ -111,7 +121,9 @@ impl Reader {
             company: company?,
             key: key?,
             master: master?,
-            deletes: deletes?,
+            conflicts: conflicts?,
+            deletes: deletes.as_ref()?.0.clone(),
+            deactivate: deletes?.1,
             allocates: allocates?,
             fields: fields?,
             assumed,
@@ -128,6 +140,43 @@ impl Reader {
             None => None,
         };
         Some(End { entity, filter })
+    }
+
+    fn conflicts(&mut self, node: &Node) -> Option<Marked<Conflicts>> {
+        let value = self.word(node, &Conflicts::ALL.map(|c| (c.as_str(), c)))?;
+        Some(Marked {
+            value,
+            at: node.mark(),
+        })
+    }
+
+    /// A word, or `{ deactivate: { right: { statecode: 1 } } }`.
+    #[allow(clippy::type_complexity)] // A local shape of two parts of the file.
+    fn deletes(
+        &mut self,
+        node: &Node,
+    ) -> Option<(
+        Marked<Deletes>,
+        PerSide<Vec<(Marked<String>, Marked<String>)>>,
+    )> {
+        let marked = |value| Marked {
+            value,
+            at: node.mark(),
+        };
+        if !matches!(node.content, Content::Mapping(_)) {
+            let value = self.word(node, &DELETES.map(|d| (d.as_str(), d)))?;
+            return Some((marked(value), PerSide::default()));
+        }
+        let entries = self.entries(node, &["deactivate"], "`deletes`")?;
+        let sides = self.required(&entries, "deactivate")?;
+        let entries = self.entries(sides, &["left", "right"], "`deactivate`")?;
+        let mut columns = PerSide::default();
+        for side in Side::BOTH {
+            if let Some(node) = entries.get(side.as_str()) {
+                columns[side] = self.values(node)?;
+            }
+        }
+        Some((marked(Deletes::Deactivate), columns))
     }
 
     fn key(&mut self, node: &Node) -> Vec<KeyPart> {
@@ -230,6 +279,7 @@ impl Reader {
             direction: line.direction,
             values,
             default,
+            conflicts: None,
         };
         let arrow = node.part(line.arrow.0, line.arrow.1);
         self.check_field(&field, &arrow).then_some(field)
@@ -251,6 +301,10 @@ impl Reader {
             Some(node) => self.values(node)?,
             None => Vec::new(),
         };
+        let conflicts = match entries.get("conflicts") {
+            Some(node) => Some(self.conflicts(node)?),
+            None => None,
+        };
         let field = Field {
             at: node.mark(),
             left,
@@ -258,6 +312,7 @@ impl Reader {
             direction,
             values,
             default,
+            conflicts,
         };
         self.check_field(&field, &arrow.at).then_some(field)
     }
@@ -294,6 +349,9 @@ impl Reader {
             } else if field.direction != wanted {
                 let message = format!("a constant on the {side} cannot travel `{symbol}`");
                 Some((message, format!("write `{}`", wanted.symbol())))
+            } else if field.conflicts.is_some() {
+                let fix = "drop `conflicts`: a constant is written to new records only";
+                Some(("a constant cannot conflict".to_owned(), fix.to_owned()))
             } else if field.values.is_empty() {
                 None
             } else {
@@ -483,6 +541,7 @@ fn example(key: &str) -> &'static str {
         "key" => "add `key: [CUSTOMERACCOUNT = accountnumber]`",
         "master" => "add `master: left` or `master: right`",
         "entity" => "add `entity:` with the table's name",
+        "deactivate" => "add `deactivate: { right: { statecode: 1 } }`",
         "direction" => "add `direction: \"=\"` or another arrow",
         _ => "add it",
     }

@@ -1,6 +1,7 @@
 //! Prints a map file that reads back equal, in the order and style of the documentation.
 
-use super::{End, Field, MapFile};
+use super::{Conflicts, Deletes, End, Field, MapFile, Marked};
+use crate::side::Side;
 use std::fmt::{self, Write as _};
 
 impl MapFile {
@@ -34,7 +35,10 @@ impl fmt::Display for MapFile {
             .collect();
         writeln!(f, "key: [{}]", key.join(", "))?;
         writeln!(f, "master: {}", self.master)?;
-        writeln!(f, "deletes: {}", self.deletes.as_str())?;
+        if self.conflicts.value != Conflicts::Master {
+            writeln!(f, "conflicts: {}", self.conflicts.value.as_str())?;
+        }
+        print_deletes(f, self)?;
         if let Some(side) = self.allocates {
             writeln!(f, "allocates: {side}")?;
         }
@@ -59,7 +63,74 @@ impl fmt::Display for MapFile {
 /// Value maps up to this many pairs stay on the field's line.
 const PAIRS_ON_A_LINE: usize = 4;
 
+/// A value map, or the columns that deactivate a record.
+type Pairs = [(Marked<String>, Marked<String>)];
+
+fn print_deletes(f: &mut fmt::Formatter<'_>, file: &MapFile) -> fmt::Result {
+    let named = Side::BOTH
+        .into_iter()
+        .filter(|side| !file.deactivate[*side].is_empty());
+    let sides: Vec<String> = named
+        .map(|side| format!("{side}: {}", flow(&file.deactivate[side])))
+        .collect();
+    if file.deletes.value != Deletes::Deactivate || sides.is_empty() {
+        return writeln!(f, "deletes: {}", file.deletes.value.as_str());
+    }
+    writeln!(f, "deletes: {{ deactivate: {{ {} }} }}", sides.join(", "))
+}
+
+/// Pairs on one line.
+fn flow(pairs: &Pairs) -> String {
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(left, right)| {
+            format!(
+                "{}: {}",
+                scalar(&left.value, Context::Flow),
+                scalar(&right.value, Context::Flow)
+            )
+        })
+        .collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+/// The long form, which alone can say everything.
+fn print_long_field(
+    f: &mut fmt::Formatter<'_>,
+    field: &Field,
+    conflicts: Conflicts,
+) -> fmt::Result {
+    let text = |text: &Option<Marked<String>>| {
+        text.as_ref()
+            .map(|text| scalar(&text.value, Context::Block))
+    };
+    let lines = [
+        ("left", text(&field.left)),
+        (
+            "direction",
+            Some(format!("\"{}\"", field.direction.symbol())),
+        ),
+        ("right", text(&field.right)),
+        (
+            "values",
+            (!field.values.is_empty()).then(|| flow(&field.values)),
+        ),
+        ("default", text(&field.default)),
+        ("conflicts", Some(conflicts.as_str().to_owned())),
+    ];
+    let lines = lines
+        .into_iter()
+        .filter_map(|(key, value)| Some(format!("{key}: {}", value?)));
+    for (place, line) in lines.enumerate() {
+        writeln!(f, "  {} {line}", if place == 0 { "-" } else { " " })?;
+    }
+    Ok(())
+}
+
 fn print_field(f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
+    if let Some(conflicts) = &field.conflicts {
+        return print_long_field(f, field, conflicts.value);
+    }
     let line = field.to_string();
     if field.values.is_empty() {
         return writeln!(f, "  - {}", scalar(&line, Context::Block));

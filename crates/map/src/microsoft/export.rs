@@ -8,7 +8,7 @@ use super::member;
 use super::transforms::Transforms;
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic, Place, Severity};
-use crate::file::{Deletes, Field, MapFile};
+use crate::file::{Conflicts, Deletes, Field, MapFile};
 use crate::schema::ColumnType;
 use crate::side::Side;
 use serde_json::{Map, Value as Json, json};
@@ -292,16 +292,35 @@ fn beyond(file: &MapFile) -> Vec<Diagnostic> {
             key.join(", ")
         )),
     }];
-    if file.deletes != Deletes::Propagate {
+    if file.deletes.value != Deletes::Propagate {
         findings.push(remark(
             codes::NOT_EXPORTED,
             file.map.at.place(),
             format!(
                 "{} says `deletes: {}`; Dual-write always propagates deletions",
                 file.map.value,
-                file.deletes.as_str()
+                file.deletes.value.as_str()
             ),
             "expect deletions to travel once the map runs there",
+        ));
+    }
+    let policies = file
+        .fields
+        .iter()
+        .filter_map(|field| field.conflicts.as_ref());
+    let other = policies
+        .chain([&file.conflicts])
+        .find(|policy| policy.value != Conflicts::Master);
+    if let Some(policy) = other {
+        findings.push(remark(
+            codes::NOT_EXPORTED,
+            policy.at.place().or_else(|| file.map.at.place()),
+            format!(
+                "{} says `conflicts: {}`; Dual-write has no policy for conflicts",
+                file.map.value,
+                policy.value.as_str()
+            ),
+            "expect the last write to stand once the map runs there",
         ));
     }
     findings

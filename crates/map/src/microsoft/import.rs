@@ -209,7 +209,11 @@ fn build(
         company: Marked::unplaced(company),
         key: key.parts,
         master: published.map_or(master, |map| map.master),
-        deletes: published.map_or(Deletes::Propagate, |map| map.deletes),
+        conflicts: published.map_or_else(Marked::default, |map| map.conflicts.clone()),
+        deletes: published.map_or(Marked::unplaced(Deletes::Propagate), |map| {
+            map.deletes.clone()
+        }),
+        deactivate: published.map_or_else(PerSide::default, |map| map.deactivate.clone()),
         allocates: published.and_then(|map| map.allocates),
         fields: leg.fields.iter().flatten().cloned().collect(),
         assumed,

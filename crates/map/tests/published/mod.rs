@@ -68,6 +68,7 @@ fn dataverse_table(table: &Json, set_of: &BTreeMap<&str, &str>) -> TableSchema {
             .map(|column| (column.name.to_lowercase(), column))
             .collect(),
         tracks_changes: true,
+        modified: None,
     }
 }
 
@@ -188,6 +189,7 @@ fn finops_entity(entity: &Json, enums: &BTreeMap<&str, Vec<String>>) -> TableSch
         alternate_keys: Vec::new(),
         primary_key,
         tracks_changes: true,
+        modified: None,
     }
 }
 

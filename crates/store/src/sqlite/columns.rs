@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use crate::change::{Origin, ParkReason};
+use crate::conflict::{ConflictKind, ConflictState};
 use crate::lifecycle::{Cause, Queue, Wanted};
 use crate::pair::PairState;
 use crate::store::MapState;
@@ -62,6 +63,26 @@ impl Word for ParkReason {
         (Self::Fault, "fault"),
         (Self::Oscillating, "oscillating"),
         (Self::Held, "held"),
+        (Self::MassDelete, "mass-delete"),
+    ];
+}
+
+impl Word for ConflictState {
+    const WHAT: &'static str = "the state of a conflict";
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Open, "open"),
+        (Self::Decided, "decided"),
+        (Self::Resolved, "resolved"),
+        (Self::Gone, "gone"),
+    ];
+}
+
+impl Word for ConflictKind {
+    const WHAT: &'static str = "the kind of a conflict";
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Fields, "fields"),
+        (Self::Meeting, "meeting"),
+        (Self::Deletion, "deletion"),
     ];
 }
 

@@ -1,15 +1,12 @@
-//! What is kept for people: the story of each record, and conflicts with both values.
+//! The story of each record: what became of its changes, its last lines.
 
-use super::columns::{
-    Word as _, from_json, from_nanos, side_of, text_of, to_json, to_limit, to_nanos,
-};
+use super::columns::{Word as _, from_nanos, side_of, to_limit, to_nanos};
 use super::fault::Fault;
-use crate::settlement::NewConflict;
-use crate::store::{Activity, Conflict};
+use crate::store::Activity;
 use duet_map::record::Key;
 use duet_map::side::Side;
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// How many lines of its story each record keeps.
 pub const STORY_LENGTH: usize = 40;
@@ -28,6 +25,33 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// A subject for what is said about a pair rather than a change: its newest change, or none.
+    pub(super) fn of_pair(
+        tx: &Connection,
+        map: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let mut select = tx.prepare_cached(
+            "SELECT seq FROM journal WHERE map = ?1 AND key = ?2 ORDER BY seq DESC LIMIT 1",
+        )?;
+        let newest: Option<i64> = select.query_row([map, key], |row| row.get(0)).optional()?;
+        if let Some(seq) = newest
+            && let Some(subject) = Self::load(tx, seq)?
+        {
+            return Ok(subject);
+        }
+        Ok(Self {
+            seq: 0,
+            map: map.to_owned(),
+            side: Side::Left,
+            key: key.to_owned(),
+            record: String::new(),
+            journaled_at: to_nanos(now),
+            tried: false,
+        })
+    }
+
     /// The change at this place in the journal, if it is still there.
     pub(super) fn load(tx: &Connection, seq: i64) -> Result<Option<Self>, Fault> {
         let mut select = tx.prepare_cached(
@@ -148,69 +172,4 @@ impl Needle {
     pub(super) fn is_in(&self, key: &Key) -> bool {
         self.0.is_empty() || key.to_string().to_lowercase().contains(&self.0)
     }
-}
-
-/// Records conflicts of changes that stand in the journal.
-pub(super) fn add_conflicts(
-    tx: &Connection,
-    conflicts: &[(i64, NewConflict)],
-    now: Timestamp,
-) -> Result<(), Fault> {
-    for (seq, conflict) in conflicts {
-        if let Some(subject) = Subject::load(tx, *seq)? {
-            add_conflict(tx, &subject, conflict, now)?;
-        }
-    }
-    Ok(())
-}
-
-/// Records a conflict, unless it is the last one of its key told again.
-pub(super) fn add_conflict(
-    tx: &Connection,
-    subject: &Subject,
-    conflict: &NewConflict,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let fields = to_json(&conflict.fields)?;
-    tx.prepare_cached(
-        "INSERT INTO conflicts (map, key, at, policy, fields)
-         SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (
-             SELECT 1 FROM conflicts
-             WHERE id = (SELECT max(id) FROM conflicts WHERE map = ?1 AND key = ?2)
-               AND policy = ?4 AND fields = ?5)",
-    )?
-    .execute(params![
-        subject.map,
-        subject.key,
-        to_nanos(now),
-        conflict.policy,
-        fields,
-    ])?;
-    Ok(())
-}
-
-/// Conflict records, newest first.
-pub(super) fn conflicts(
-    tx: &Connection,
-    map: Option<&str>,
-    limit: usize,
-) -> Result<Vec<Conflict>, Fault> {
-    let mut select = tx.prepare_cached(
-        "SELECT id, map, key, at, policy, fields FROM conflicts
-         WHERE ?1 IS NULL OR map = ?1 ORDER BY id DESC LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![map, to_limit(limit)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        found.push(Conflict {
-            id,
-            map: row.get(1)?,
-            key: Key(row.get(2)?),
-            at: from_nanos(row.get(3)?),
-            policy: row.get(4)?,
-            fields: from_json(text_of(row, 5)?, || format!("the fields of conflict {id}"))?,
-        });
-    }
-    Ok(found)
 }

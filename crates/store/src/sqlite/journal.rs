@@ -1,15 +1,15 @@
 //! The journal: what capture puts in and apply takes out, in order.
 
 use super::columns::{
-    Word as _, from_json, from_nanos, optional_text_of, side_of, to_json, to_nanos, version,
-    word_of,
+    Word as _, count, from_json, from_nanos, optional_text_of, side_of, to_count, to_json,
+    to_nanos, version, word_of,
 };
 use super::fault::Fault;
 use super::tally::{Progress, Tally};
 use super::{operation, sweep};
-use crate::change::{Change, ChangeKind, NewChange};
+use crate::change::{Amendment, Change, ChangeKind, NewChange};
 use crate::pair::PairBody;
-use crate::store::Capture;
+use crate::store::{Capture, Waiting};
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use jiff::Timestamp;
@@ -18,15 +18,7 @@ use std::collections::{HashMap, HashSet};
 
 /// Journals what a read showed and saves its cursors.
 pub(super) fn capture(tx: &Connection, capture: &Capture, now: Timestamp) -> Result<(), Fault> {
-    let mut tally = Tally::default();
-    for change in &capture.changes {
-        insert(tx, change, now)?;
-        tally.boxes(&change.map, change.side).captured += 1;
-    }
-    tally.store(tx)?;
-    if !capture.changes.is_empty() {
-        Progress::Journaled.store(tx, now)?;
-    }
+    add(tx, &capture.changes, now)?;
     for (name, cursor) in &capture.cursors {
         operation::save_cursor(tx, name, cursor.as_deref())?;
     }
@@ -37,24 +29,44 @@ pub(super) fn capture(tx: &Connection, capture: &Capture, now: Timestamp) -> Res
     Ok(())
 }
 
+/// Journals changes and counts them.
+pub(super) fn add(tx: &Connection, changes: &[NewChange], now: Timestamp) -> Result<(), Fault> {
+    let mut tally = Tally::default();
+    for change in changes {
+        insert(tx, change, now)?;
+        tally.boxes(&change.map, change.side).captured += 1;
+    }
+    tally.store(tx)?;
+    if !changes.is_empty() {
+        Progress::Journaled.store(tx, now)?;
+    }
+    Ok(())
+}
+
 fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fault> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO journal (map, side, key, record, journaled_at, tick, origin, kind, modified,
-                              version_tag, version_ordinal, row)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                              version_tag, version_ordinal, row, modified_by, amendment)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    let (kind, modified, version, row) = match &change.kind {
-        ChangeKind::Delete => ("delete", None, None, None),
+    let (kind, modified, version, row, by) = match &change.kind {
+        ChangeKind::Delete => ("delete", None, None, None, None),
         ChangeKind::Upsert {
             row,
             version,
             modified,
+            by,
         } => (
             "upsert",
             modified.map(|at| at.to_string()),
             version.as_ref(),
             Some(to_json(row)?),
+            by.as_ref(),
         ),
+    };
+    let amendment = match &change.amendment {
+        amendment if amendment.is_empty() => None,
+        amendment => Some(to_json(amendment)?),
     };
     insert.execute(params![
         change.map,
@@ -69,6 +81,8 @@ fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fau
         version.map(|version| &version.tag),
         version.and_then(|version| version.ordinal),
         row,
+        by,
+        amendment,
     ])?;
     Ok(())
 }
@@ -236,10 +250,61 @@ impl Partition {
     }
 }
 
+/// One change, pending or parked.
+pub(super) fn one(tx: &Connection, seq: i64) -> Result<Option<Change>, Fault> {
+    let mut select = tx.prepare_cached("SELECT 1 FROM journal WHERE seq = ?1")?;
+    if select.exists([seq])? {
+        return load(tx, seq, Vec::new()).map(Some);
+    }
+    Ok(None)
+}
+
+/// What stands in the journal of these records.
+pub(super) fn waiting(
+    tx: &Connection,
+    map: &str,
+    side: Side,
+    records: &[RecordId],
+) -> Result<HashMap<RecordId, Waiting>, Fault> {
+    let mut select = tx.prepare_cached(
+        "SELECT state = 'pending', reason FROM journal LEFT JOIN parked USING (seq)
+         WHERE map = ?1 AND side = ?2 AND record = ?3",
+    )?;
+    let mut found: HashMap<RecordId, Waiting> = HashMap::new();
+    for record in records {
+        let mut rows = select.query(params![map, side.word(), record.0])?;
+        while let Some(row) = rows.next()? {
+            let waiting = found.entry(record.clone()).or_default();
+            waiting.pending |= row.get::<_, bool>(0)?;
+            if optional_text_of(row, 1)?.is_some() {
+                waiting.parked = Some(word_of(row, 1)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How many deletions of a side nobody has confirmed, counted up to a limit.
+pub(super) fn unconfirmed_deletions(
+    tx: &Connection,
+    map: &str,
+    side: Side,
+    limit: u64,
+) -> Result<u64, Fault> {
+    let counted = tx
+        .prepare_cached(
+            "SELECT count(*) FROM (
+                 SELECT 1 FROM journal
+                 WHERE map = ?1 AND side = ?2 AND kind = 'delete' AND amendment IS NULL LIMIT ?3)",
+        )?
+        .query_row(params![map, side.word(), to_count(limit)], |row| row.get(0))?;
+    Ok(count(counted))
+}
+
 fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault> {
     let mut select = tx.prepare_cached(
         "SELECT map, side, key, record, attempts, journaled_at, tick, origin, modified,
-                version_tag, version_ordinal, row
+                version_tag, version_ordinal, row, modified_by, amendment
          FROM journal WHERE seq = ?1",
     )?;
     let mut rows = select.query([seq])?;
@@ -257,7 +322,12 @@ fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault
                     Fault::unreadable(format!("the time of change {seq}"), source)
                 })?),
             },
+            by: row.get(12)?,
         },
+    };
+    let amendment = match optional_text_of(row, 13)? {
+        Some(json) => from_json(json, || format!("what was said about change {seq}"))?,
+        None => Amendment::default(),
     };
     Ok(Change {
         seq,
@@ -269,6 +339,7 @@ fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault
             kind,
             tick: row.get(6)?,
             origin: word_of(row, 7)?,
+            amendment,
         },
         journaled_at: from_nanos(row.get(5)?),
         attempts: row.get(4)?,

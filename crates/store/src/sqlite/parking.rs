@@ -1,9 +1,11 @@
 //! Parked changes: why they wait, for what, and how they become pending again.
 
-use super::columns::{Word as _, count, from_nanos, side_of, to_nanos, word_of};
+use super::columns::{Word as _, count, from_nanos, side_of, to_json, to_nanos, word_of};
 use super::fault::Fault;
 use super::history::{self, Subject};
-use crate::change::{Park, Parked, ParkedFilter};
+use super::settle;
+use super::tally::Tally;
+use crate::change::{Amendment, Park, Parked, ParkedFilter};
 use duet_map::record::{Key, RecordId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -89,6 +91,44 @@ pub(super) fn retry(tx: &Connection, filter: &ParkedFilter, now: Timestamp) -> R
     for change in &parked {
         make_pending(tx, change.seq, "retried", "", now)?;
     }
+    Ok(parked.len() as u64)
+}
+
+/// Says something about parked changes and makes them pending.
+pub(super) fn amend(
+    tx: &Connection,
+    filter: &ParkedFilter,
+    amendment: &Amendment,
+    told: &str,
+    now: Timestamp,
+) -> Result<u64, Fault> {
+    let parked = list(tx, filter, usize::MAX)?;
+    let amendment = to_json(amendment)?;
+    let mut update = tx.prepare_cached("UPDATE journal SET amendment = ?2 WHERE seq = ?1")?;
+    for change in &parked {
+        update.execute(params![change.seq, amendment])?;
+        make_pending(tx, change.seq, "amended", told, now)?;
+    }
+    Ok(parked.len() as u64)
+}
+
+/// Ends parked changes as discarded because a person says so.
+pub(super) fn discard(
+    tx: &Connection,
+    filter: &ParkedFilter,
+    why: &str,
+    now: Timestamp,
+) -> Result<u64, Fault> {
+    let parked = list(tx, filter, usize::MAX)?;
+    let mut tally = Tally::default();
+    for change in &parked {
+        if let Some(subject) = Subject::load(tx, change.seq)? {
+            tally.boxes(&change.map, change.side).discarded += 1;
+            settle::remove(tx, change.seq)?;
+            history::tell(tx, &subject, "discarded", why, now)?;
+        }
+    }
+    tally.store(tx)?;
     Ok(parked.len() as u64)
 }
 

@@ -4,7 +4,7 @@ use super::columns::{Word as _, from_json, from_nanos, side_of, text_of, to_json
 use super::fault::Fault;
 use super::history::{self, Subject};
 use super::tally::{Progress, Tally};
-use super::{journal, pairs, parking};
+use super::{conflicts, journal, pairs, parking};
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
 use crate::store::Intent;
 use duet_map::side::Side;
@@ -67,8 +67,9 @@ fn settle_one(
         PairWrite::Keep | PairWrite::Update { .. } => subject,
     };
     if let Some(conflict) = &settlement.conflict {
-        history::add_conflict(tx, &subject, conflict, now)?;
+        conflicts::add_one(tx, &subject, conflict, now)?;
     }
+    conflicts::settle_open(tx, &subject, &settlement.open_conflict, now)?;
     if !matches!(settlement.outcome, Outcome::Postponed { .. }) {
         // What a postponed change supersedes stays, with intents that are not looked up yet.
         coalesce(tx, &subject, &settlement.supersedes, tally, now)?;
@@ -153,7 +154,7 @@ fn coalesce(
 }
 
 /// Takes a change out of the journal, with its parking and its intent.
-fn remove(tx: &Connection, seq: i64) -> Result<(), Fault> {
+pub(super) fn remove(tx: &Connection, seq: i64) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM journal WHERE seq = ?1")?
         .execute([seq])?;
     Ok(())

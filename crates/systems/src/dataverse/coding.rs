@@ -14,7 +14,10 @@ use uuid::Uuid;
 pub(super) const LOOKUP_TYPE: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
 
 /// When a row was last modified, on every table of the platform.
-const MODIFIED: &str = "modifiedon";
+pub(super) const MODIFIED: &str = "modifiedon";
+
+/// Who modified it.
+const MODIFIED_BY: &str = "modifiedby";
 
 /// What to read of a table, resolved against its schema.
 #[derive(Debug, Clone)]
@@ -49,8 +52,9 @@ impl<'a> Selection<'a> {
     /// The value of `$select`. Identifier and `ETag` come back without being asked for.
     pub(super) fn select(&self) -> String {
         let mut names = vec![self.table.primary_id.clone()];
-        let modified = self.table.schema.column(MODIFIED);
-        for column in self.columns.iter().copied().chain(modified) {
+        let when = self.table.schema.column(MODIFIED);
+        let who = self.table.schema.column(MODIFIED_BY);
+        for column in self.columns.iter().copied().chain(when).chain(who) {
             let name = property(column);
             if !names.contains(&name) {
                 names.push(name);
@@ -97,6 +101,10 @@ impl<'a> Selection<'a> {
                 .get(MODIFIED)
                 .and_then(Json::as_str)
                 .and_then(scalar::timestamp),
+            modified_by: json
+                .get(&format!("_{MODIFIED_BY}_value"))
+                .and_then(Json::as_str)
+                .map(str::to_owned),
             row,
         })
     }

@@ -74,6 +74,7 @@ fn table() -> Table {
             company: None,
             columns,
             tracks_changes: true,
+            modified: None,
         },
         set: "things".into(),
         primary_id: "thingid".into(),

@@ -269,8 +269,11 @@ impl Dataverse {
                 .map(|key| key.key_attributes)
                 .collect(),
             company: company(&columns),
-            columns,
             tracks_changes: entry.change_tracking_enabled,
+            modified: columns
+                .get(super::coding::MODIFIED)
+                .map(|column| column.name.clone()),
+            columns,
         };
         Ok(Table {
             schema,

@@ -32,6 +32,7 @@ fn schema() -> TableSchema {
         company: None,
         columns: BTreeMap::new(),
         tracks_changes: true,
+        modified: None,
     }
 }
 

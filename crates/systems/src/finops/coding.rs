@@ -27,6 +27,9 @@ pub(super) const EMPTY_DATE: &str = "1900-01-01T12:00:00Z";
 /// The spelling of a point in time that stands for none.
 pub(super) const EMPTY_TIME: &str = "1900-01-01T00:00:00Z";
 
+/// Who modified a row, on the entities that tell.
+const MODIFIED_BY: &str = "ModifiedBy";
+
 /// What to read of a table, resolved against its schema.
 #[derive(Debug, Clone)]
 pub(super) struct Selection<'a> {
@@ -63,6 +66,7 @@ impl<'a> Selection<'a> {
             .key()
             .chain(self.columns.iter().copied())
             .chain(modified)
+            .chain(self.table.schema.column(MODIFIED_BY))
         {
             if !names.contains(&column.name.as_str()) {
                 names.push(&column.name);
@@ -102,6 +106,14 @@ impl<'a> Selection<'a> {
             .and_then(|name| json.get(name))
             .and_then(Json::as_str)
             .and_then(|text| text.parse::<Timestamp>().ok());
+        let modified_by = self
+            .table
+            .schema
+            .column(MODIFIED_BY)
+            .and_then(|column| json.get(&column.name))
+            .and_then(Json::as_str)
+            .filter(|who| !who.is_empty())
+            .map(str::to_owned);
         Ok(Record {
             id: key::of_row(self.table, &key_row)?,
             version: json
@@ -112,6 +124,7 @@ impl<'a> Selection<'a> {
                     ordinal: None,
                 }),
             modified,
+            modified_by,
             row,
         })
     }

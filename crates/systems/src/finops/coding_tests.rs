@@ -66,6 +66,7 @@ fn table() -> Table {
             company: Some("dataAreaId".into()),
             columns,
             tracks_changes: true,
+            modified: None,
         },
         set: "Lines".into(),
         modified: Some("ModifiedDateTime".into()),

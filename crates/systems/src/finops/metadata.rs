@@ -323,6 +323,7 @@ impl FinOps {
                 company,
                 columns,
                 tracks_changes: modified.is_some(),
+                modified: modified.clone(),
             },
             set: set.to_owned(),
             modified,

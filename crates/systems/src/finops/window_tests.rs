@@ -20,6 +20,7 @@ fn record(id: &str, version: u32, modified: Timestamp) -> Record {
             ordinal: None,
         }),
         modified: Some(modified),
+        modified_by: None,
         row: Row::new(),
     }
 }

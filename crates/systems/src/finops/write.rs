@@ -276,6 +276,7 @@ mod tests {
                 company: Some("dataAreaId".into()),
                 columns: [text("dataAreaId"), text("CustomerAccount")].into(),
                 tracks_changes: false,
+                modified: None,
             },
             set: "CustomersV3".into(),
             modified: None,

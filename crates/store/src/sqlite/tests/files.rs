@@ -1,9 +1,10 @@
 //! Files: format, permissions, several processes, crashes and full disks.
 
 use super::*;
+use crate::conflict::{ConflictFilter, FieldConflict, NewConflict};
 use crate::error::StoreError;
 use crate::health::Backlog;
-use crate::settlement::{FieldConflict, NewConflict, Outcome};
+use crate::settlement::Outcome;
 use crate::store::{Capture, Intent, MapState, MapStatus, Store as _};
 use duet_map::side::Side;
 use duet_map::value::Row;
@@ -51,6 +52,7 @@ async fn fill(store: &SqliteStore) {
     let mut applied = ends(1, APPLIED).inserting(linked(names[0]));
     applied.columns = vec!["NAME".to_owned()];
     applied.conflict = Some(NewConflict {
+        kind: Default::default(),
         policy: "master".to_owned(),
         fields: vec![FieldConflict {
             left_column: "NAME".to_owned(),
@@ -58,8 +60,9 @@ async fn fill(store: &SqliteStore) {
             base: Some("Contoso".into()),
             left: "Contoso Ltd".into(),
             right: "Contoso Inc".into(),
-            winner: Side::Left,
+            winner: Some(Side::Left),
         }],
+        touched: Default::default(),
     });
     let waiting = ends(2, parked(&["customer group 10"]));
     let dead = ends(3, Outcome::Echoed).inserting(tombstone(names[2]));
@@ -108,7 +111,10 @@ async fn everything(store: &SqliteStore) -> String {
         (
             (due(store, 60).await, store.next_due(MAP).await.unwrap()),
             store.parked(&any_parked(), 10).await.unwrap(),
-            store.conflicts(None, 10).await.unwrap(),
+            store
+                .conflicts(&ConflictFilter::default(), 10)
+                .await
+                .unwrap(),
             store.activity("", 100).await.unwrap(),
             store.audit().await.unwrap(),
             store.pairs_by_key(MAP, &keys).await.unwrap(),
@@ -166,7 +172,7 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
     let path = folder.path().join("duet.db");
     let newer = Connection::open(&path).unwrap();
     newer
-        .execute("UPDATE meta SET value = 3 WHERE name = 'format'", [])
+        .execute("UPDATE meta SET value = 4 WHERE name = 'format'", [])
         .unwrap();
     drop(newer);
     let before = std::fs::read(&path).unwrap();
@@ -178,8 +184,8 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
             matches!(
                 error,
                 StoreError::TooNew {
-                    found: 3,
-                    known: 2,
+                    found: 4,
+                    known: 3,
                     ..
                 }
             ),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::change::{ParkReason, ParkedFilter};
-use crate::settlement::{FieldConflict, NewConflict, Outcome};
+use crate::conflict::{ConflictFilter, FieldConflict, NewConflict};
+use crate::settlement::Outcome;
 use crate::sqlite::STORY_LENGTH;
 use crate::store::Store as _;
 use duet_map::side::Side;
@@ -119,6 +120,7 @@ async fn a_conflict_keeps_both_values() {
     let store = memory();
     journal(&store, ["a", "b"].map(upsert)).await;
     let conflict = NewConflict {
+        kind: Default::default(),
         policy: "master".to_owned(),
         fields: vec![FieldConflict {
             left_column: "CREDITLIMIT".to_owned(),
@@ -126,21 +128,50 @@ async fn a_conflict_keeps_both_values() {
             base: None,
             left: 10.into(),
             right: 20.into(),
-            winner: Side::Left,
+            winner: Some(Side::Left),
         }],
+        touched: Default::default(),
     };
     for seq in [1, 2] {
         let mut settlement = ends(seq, APPLIED);
         settlement.conflict = Some(conflict.clone());
         settle(&store, vec![settlement]).await;
     }
-    let found = store.conflicts(Some(MAP), 10).await.unwrap();
+    let found = store
+        .conflicts(
+            &ConflictFilter {
+                map: Some(MAP.to_owned()),
+                ..ConflictFilter::default()
+            },
+            10,
+        )
+        .await
+        .unwrap();
     assert_eq!(found.iter().map(|c| c.id).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(found[1].key, key("a"));
     assert_eq!(found[1].policy, "master");
     assert_eq!(found[1].fields, conflict.fields);
-    assert!(store.conflicts(Some("other"), 10).await.unwrap().is_empty());
-    assert_eq!(store.conflicts(None, 1).await.unwrap().len(), 1);
+    assert!(
+        store
+            .conflicts(
+                &ConflictFilter {
+                    map: Some("other".to_owned()),
+                    ..ConflictFilter::default()
+                },
+                10
+            )
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        store
+            .conflicts(&ConflictFilter::default(), 1)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 /// Outcomes and details of a story.
