@@ -2,8 +2,9 @@
 //!
 //! The road of a request: [`service`] finds out who calls and opens a transaction, [`resource`]
 //! reads the address and does what the method asks, with [`read`], [`write`] and [`delta`];
-//! [`filter`] turns expressions into SQL, [`shape`] rows into JSON. The contract is section A of
-//! the protocol reference.
+//! [`filter`] turns expressions into SQL, [`shape`] rows into JSON. Writes to the metadata go by
+//! [`metadata_write`] and change the tables themselves. The contract is section A of the protocol
+//! reference.
 
 mod address;
 mod apply;
@@ -11,21 +12,27 @@ mod batch;
 mod binding;
 mod bulk_delete;
 mod change;
+mod column_definition;
 mod computed;
 mod conditions;
 mod cookie;
 mod csdl;
+mod customization;
 mod definitions;
 mod delivery;
 mod delta;
 mod errors;
 mod execution_context;
 mod fetchxml;
+mod files;
 mod filter;
 mod formatted;
 mod limits;
+mod links;
 mod locate;
 mod metadata;
+mod metadata_changes;
+mod metadata_write;
 mod model;
 mod operations;
 mod options;
@@ -33,13 +40,16 @@ mod organisation;
 mod precondition;
 mod read;
 mod resource;
+mod respond;
 mod selection;
 mod service;
 mod session;
 mod settings;
 mod shape;
 mod sql;
+mod system_columns;
 mod system_tables;
+mod transact;
 mod value;
 mod webhooks;
 mod write;
@@ -47,11 +57,12 @@ mod xml;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use self::customization::Customization;
 use self::model::Model;
 use self::service::Inner;
 pub use self::settings::{Limits, Settings};
@@ -153,8 +164,19 @@ impl Dataverse {
 
     /// Opens a stand-in without serving it yet, for rows to be put in.
     pub fn open(config: Config) -> Result<Self, StartError> {
-        let model = Model::new(&config.schema);
-        let rows = Rows::open(&config.place, model.storage())?;
+        let rows = Rows::open(&config.place, Vec::new())?;
+        let mut model = Model::new(&config.schema);
+        let kept = rows.read(Customization::kept)?;
+        if !kept.is_empty() {
+            let mut schema = model.schema().clone();
+            for change in kept {
+                change.apply(&mut schema, |name| {
+                    model.table(name).map(|table| table.schema.clone())
+                });
+            }
+            model = Model::new(&schema);
+        }
+        rows.reshape::<RowsError>(model.storage(), |_| Ok(()), || ())?;
         let tokens = Tokens::new(config.sign_in.clone(), config.clock.clone());
         let counters = Counters::default();
         let control = Control {
@@ -165,7 +187,8 @@ impl Dataverse {
             rows: rows.clone(),
         };
         let inner = Inner {
-            model,
+            tables: RwLock::new(Arc::new(model)),
+            customizing: Mutex::default(),
             limiter: limits::Limiter::new(config.settings.limits),
             settings: config.settings,
             rows,

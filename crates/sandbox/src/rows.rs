@@ -7,7 +7,7 @@
 //! for delta reads that must name what is gone.
 //!
 //! Decimals are stored as text and compared as numbers through the `DECIMAL` collation, strings
-//! through `FOLDED` (case and trailing spaces do not count), so that a plain `=`, `<` or
+//! through `FOLDED` (case and trailing spaces do not count) or `ACCENTLESS`, so that a plain `=`, `<` or
 //! `ORDER BY` means what it means in the services' own databases.
 
 mod compare;
@@ -16,11 +16,11 @@ mod table;
 mod transaction;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-pub use compare::{compare_decimals, compare_folded, fold, like};
+pub use compare::{compare_accentless, compare_decimals, compare_folded, fold, like};
 pub use rusqlite::types::Value;
 pub use select::{Order, Select, Sql, keyset_after};
 pub use table::{Collation, Column, SqlType, Table, quote};
@@ -53,6 +53,19 @@ pub enum RowsError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl RowsError {
+    /// Whether the stored rows do not fit what was asked of them.
+    pub fn is_constraint(&self) -> bool {
+        match self {
+            Self::Duplicate { .. } => true,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(code, _)) => {
+                code.code == rusqlite::ErrorCode::ConstraintViolation
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Where the rows live.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Place {
@@ -67,13 +80,13 @@ pub enum Place {
 #[derive(Clone)]
 pub struct Rows {
     shared: Arc<Mutex<Connection>>,
-    tables: Arc<Vec<Table>>,
+    tables: Arc<RwLock<Arc<Vec<Table>>>>,
 }
 
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows")
-            .field("tables", &self.tables.len())
+            .field("tables", &self.tables().len())
             .finish_non_exhaustive()
     }
 }
@@ -95,13 +108,52 @@ impl Rows {
         }
         Ok(Self {
             shared: Arc::new(Mutex::new(connection)),
-            tables: Arc::new(tables),
+            tables: Arc::new(RwLock::new(Arc::new(tables))),
         })
     }
 
-    /// The tables as they were described at opening.
-    pub fn tables(&self) -> &[Table] {
-        &self.tables
+    /// The tables as they are now.
+    pub fn tables(&self) -> Arc<Vec<Table>> {
+        Arc::clone(&self.tables.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Brings the store to other tables: what is new is created, what is left out is dropped with
+    /// its rows. `work` runs in the same transaction, `done` once it is committed and before any
+    /// other transaction begins.
+    pub fn reshape<E: From<RowsError>>(
+        &self,
+        tables: Vec<Table>,
+        work: impl FnOnce(&Tx<'_>) -> Result<(), E>,
+        done: impl FnOnce(),
+    ) -> Result<(), E> {
+        let mut connection = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        // Statements that were prepared for the old shape are of no more use.
+        connection.flush_prepared_statement_cache();
+        let inner = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(RowsError::from)?;
+        let before = self.tables();
+        for earlier in before.iter() {
+            match tables.iter().find(|table| table.name == earlier.name) {
+                Some(table) if table == earlier => {}
+                Some(table) => table.drop_lost(&inner, earlier)?,
+                None => inner
+                    .execute_batch(&format!("DROP TABLE {}", quote(&earlier.name)))
+                    .map_err(RowsError::from)?,
+            }
+        }
+        for table in &tables {
+            if !before.contains(table) {
+                table.create(&inner)?;
+            }
+        }
+        let tx = Tx::begin(&inner, &tables)?;
+        work(&tx)?;
+        tx.save_version()?;
+        inner.commit().map_err(RowsError::from)?;
+        *self.tables.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tables);
+        done();
+        Ok(())
     }
 
     /// Runs `work` in one transaction: committed on `Ok`, undone on `Err`.
@@ -113,7 +165,8 @@ impl Rows {
         let inner = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(RowsError::from)?;
-        let tx = Tx::begin(&inner, &self.tables)?;
+        let tables = self.tables();
+        let tx = Tx::begin(&inner, &tables)?;
         let outcome = work(&tx)?;
         tx.save_version()?;
         inner.commit().map_err(RowsError::from)?;
@@ -127,17 +180,19 @@ impl Rows {
     ) -> Result<T, E> {
         let mut connection = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = connection.transaction().map_err(RowsError::from)?;
-        let tx = Tx::begin(&inner, &self.tables)?;
+        let tables = self.tables();
+        let tx = Tx::begin(&inner, &tables)?;
         work(&tx)
     }
 
     /// Empties every table and the deletion log. The version counter keeps rising.
     pub fn clear(&self) -> Result<(), RowsError> {
         self.write(|tx| {
-            for table in self.tables.iter() {
+            for table in self.tables().iter() {
                 tx.execute(&format!("DELETE FROM {}", quote(&table.name)), &[])?;
             }
             tx.execute("DELETE FROM _deletions", &[])?;
+            tx.execute("DELETE FROM _files", &[])?;
             Ok(())
         })
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use dataverse::{
     AlternateKey, Choice, Column, ColumnKind, DataverseSchema, DateBehavior, LookupTarget,
-    RequiredLevel, Table,
+    ManyToMany, ManyToManyEnd, OnDelete, OneToMany, OptionSet, RequiredLevel, Table, TableOrigin,
 };
 pub use finops::{
     DefaultRule, DefaultSource, Entity, EnumMember, EnumType, Field, FieldKind, FinOpsSchema,

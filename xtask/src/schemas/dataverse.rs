@@ -100,11 +100,16 @@ pub(crate) fn build(
             per_company: keys.per_company.contains(name),
             change_tracking: !SYSTEM_TABLES.iter().any(|(system, _, _)| system == name),
             assumed: !is_published,
+            label: None,
+            origin: duet_sandbox::schema::TableOrigin::Published,
             columns: ordered,
             keys: key.into_iter().collect(),
         });
     }
-    Ok(DataverseSchema { tables })
+    Ok(DataverseSchema {
+        tables,
+        ..DataverseSchema::default()
+    })
 }
 
 /// The published column; nothing where its table is not modelled or the service has it otherwise.
@@ -213,6 +218,7 @@ fn published_column(
         },
         read_only,
         label: Some(published.label.clone()).filter(|label| !label.is_empty()),
+        schema_name: None,
         assumed: false,
     }))
 }
@@ -322,6 +328,7 @@ fn mapped_column(
                 .iter()
                 .find(|line| line.field != "none")
                 .map(|line| names::label(&casing.restore(&line.field))),
+            schema_name: None,
             assumed: true,
         },
     );
@@ -423,6 +430,7 @@ fn system_columns(table: &str, primary_id: &str, keys: &Keys, columns: &mut Colu
             required: RequiredLevel::None,
             read_only,
             label: None,
+            schema_name: None,
             assumed: true,
         });
     };
@@ -489,6 +497,7 @@ fn system_columns(table: &str, primary_id: &str, keys: &Keys, columns: &mut Colu
                 required: RequiredLevel::None,
                 read_only: false,
                 label: None,
+                schema_name: None,
                 assumed: true,
             });
     }
@@ -509,6 +518,7 @@ fn table_columns(table: &str, columns: &mut Columns) {
             required: RequiredLevel::None,
             read_only: false,
             label: None,
+            schema_name: None,
             assumed: true,
         });
     };

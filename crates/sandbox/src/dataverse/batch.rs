@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::errors::{ApiError, ApiResult};
 use super::options::{Options, Preferences};
 use super::resource;
-use super::service::{Inner, LONGEST_PART_URL, Outer, aimed, body_bytes, cut_off, error_reply};
+use super::respond::{body_bytes, cut_off, error_reply, finish};
+use super::service::{Inner, LONGEST_PART_URL, Outer, aimed};
 use super::session::{Call, Reply};
 
 /// Answers a batch.
@@ -21,7 +22,7 @@ pub(super) fn run(inner: &Inner, outer: &Outer<'_>, request: &Request<Bytes>) ->
     let preferences = Preferences::read(request.headers());
     let batch = match read(inner, request) {
         Ok(batch) => batch,
-        Err(error) => return Inner::finish(Err(error), &preferences),
+        Err(error) => return finish(Err(error), &preferences),
     };
     let mut progress = Progress {
         inner,
@@ -48,7 +49,7 @@ pub(super) fn run(inner: &Inner, outer: &Outer<'_>, request: &Request<Bytes>) ->
     }
     let encoded = answered.encode(&Uuid::new_v4().to_string());
     let reply = Reply::empty(status);
-    let mut response = Inner::finish(Ok(reply), &preferences);
+    let mut response = finish(Ok(reply), &preferences);
     *response.body_mut() = Bytes::from(encoded.body);
     if let Ok(content_type) = HeaderValue::from_str(&encoded.content_type) {
         response.headers_mut().insert(CONTENT_TYPE, content_type);

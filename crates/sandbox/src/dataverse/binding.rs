@@ -77,10 +77,19 @@ pub(super) fn bind(column: &Column, literal: &Literal) -> ApiResult<Value> {
                 .and_then(value::instant)
                 .map(|time| Value::Text(value::instant_text(time))),
         },
-        ColumnKind::Uniqueidentifier | ColumnKind::Lookup { .. } => match literal {
-            Literal::Guid(id) => Some(Value::Text(id.to_string())),
-            _ => text.and_then(value::guid).map(Value::Text),
+        ColumnKind::MultiSelect { .. } => match literal {
+            Literal::Int(number) => Some(Value::Text(number.to_string())),
+            _ => text
+                .and_then(value::several)
+                .map(|numbers| Value::Text(value::several_text(&numbers))),
         },
+        ColumnKind::Image { .. } => text.map(|text| Value::Text(text.to_owned())),
+        ColumnKind::Uniqueidentifier | ColumnKind::Lookup { .. } | ColumnKind::File { .. } => {
+            match literal {
+                Literal::Guid(id) => Some(Value::Text(id.to_string())),
+                _ => text.and_then(value::guid).map(Value::Text),
+            }
+        }
     };
     found.ok_or_else(misfit)
 }
@@ -101,7 +110,7 @@ pub(super) fn is_text(column: &Column) -> bool {
 /// What an expression over a column needs to compare as the column does.
 pub(super) fn collate(column: &Column) -> &'static str {
     match column.kind {
-        ColumnKind::String { .. } | ColumnKind::Memo { .. } => " COLLATE FOLDED",
+        ColumnKind::String { .. } | ColumnKind::Memo { .. } => " COLLATE ACCENTLESS",
         ColumnKind::Decimal { .. } | ColumnKind::Money { .. } => " COLLATE DECIMAL",
         _ => "",
     }
@@ -110,7 +119,9 @@ pub(super) fn collate(column: &Column) -> &'static str {
 /// The primitive type of a column in payloads.
 pub(super) fn edm_type(column: &Column) -> &'static str {
     match &column.kind {
-        ColumnKind::String { .. } | ColumnKind::Memo { .. } => "Edm.String",
+        ColumnKind::String { .. } | ColumnKind::Memo { .. } | ColumnKind::MultiSelect { .. } => {
+            "Edm.String"
+        }
         ColumnKind::Integer { .. }
         | ColumnKind::Picklist { .. }
         | ColumnKind::State { .. }
@@ -123,6 +134,9 @@ pub(super) fn edm_type(column: &Column) -> &'static str {
             behavior: DateBehavior::DateOnly,
         } => "Edm.Date",
         ColumnKind::DateTime { .. } => "Edm.DateTimeOffset",
-        ColumnKind::Lookup { .. } | ColumnKind::Uniqueidentifier => "Edm.Guid",
+        ColumnKind::Lookup { .. } | ColumnKind::Uniqueidentifier | ColumnKind::File { .. } => {
+            "Edm.Guid"
+        }
+        ColumnKind::Image { .. } => "Edm.Binary",
     }
 }

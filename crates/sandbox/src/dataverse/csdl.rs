@@ -7,7 +7,7 @@ use odata::csdl::{
 };
 
 use super::binding::edm_type;
-use super::model::{ColumnFacts, Model, Table};
+use super::model::{ColumnFacts, Model, Table, Tie};
 
 /// The text of `$metadata`, with or without its annotations.
 pub(super) fn text(model: &Model, annotations: bool) -> String {
@@ -84,7 +84,7 @@ fn entity_type(model: &Model, table: &Table, annotations: bool) -> EntityType {
                 .push((column.property_name(), known.id().to_owned()));
             let partner = known.collections().find(|(_, collection)| {
                 collection.table == table.name()
-                    && collection.column == column.name
+                    && collection.by == Tie::Lookup(column.name.clone())
                     && collection.partner == name
             });
             property.partner = partner.map(|(name, _)| name.clone());

@@ -5,9 +5,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::model::{Model, Table, relationship_name};
+use super::model::{Model, Table, Tie};
 use super::organisation::named_id;
-use crate::schema::{AlternateKey, Choice, Column, ColumnKind, DateBehavior, RequiredLevel};
+use crate::schema::{
+    AlternateKey, Choice, Column, ColumnKind, DateBehavior, ManyToMany, OptionSet, RequiredLevel,
+    TableOrigin,
+};
 
 const NAMESPACE: &str = "Microsoft.Dynamics.CRM";
 
@@ -16,8 +19,9 @@ pub(super) fn entity(table: &Table, code: usize) -> Map<String, Json> {
     let schema = &table.schema;
     let name = table.name();
     let custom = name.contains('_');
+    let shown = schema.label.as_deref().unwrap_or(&schema.schema_name);
     fields(json!({
-        "MetadataId": named_id("entity", name),
+        "MetadataId": table_id(name),
         "HasChanged": null,
         "LogicalName": name,
         "SchemaName": schema.schema_name,
@@ -31,21 +35,41 @@ pub(super) fn entity(table: &Table, code: usize) -> Map<String, Json> {
         "TableType": "Standard",
         "OwnershipType": "UserOwned",
         "IsCustomEntity": custom,
-        "IsManaged": true,
+        "IsManaged": schema.origin != TableOrigin::Custom,
         "IsActivity": false,
-        "IsIntersect": false,
+        "IsIntersect": table.is_intersect(),
         "IsLogicalEntity": false,
         "IsPrivate": false,
         "ChangeTrackingEnabled": schema.change_tracking,
         "IsOptimisticConcurrencyEnabled": true,
         "CanChangeTrackingBeEnabled": managed(true, "canchangetrackingbeenabled"),
         "IsValidForAdvancedFind": true,
-        "DisplayName": label(&schema.schema_name, name),
+        "DisplayName": label(shown, name),
         "DisplayCollectionName": label(table.set(), table.set()),
         "Description": label("", name),
         "DataProviderId": null,
         "ExternalName": null,
     }))
+}
+
+/// The metadata id of a table.
+pub(super) fn table_id(name: &str) -> uuid::Uuid {
+    named_id("entity", name)
+}
+
+/// The metadata id of a relationship.
+pub(super) fn relationship_id(name: &str) -> uuid::Uuid {
+    named_id("relationship", name)
+}
+
+/// The metadata id of an option set.
+pub(super) fn set_id(name: &str) -> uuid::Uuid {
+    named_id("optionset", name)
+}
+
+/// The metadata id of an alternate key.
+pub(super) fn key_id(table: &Table, key: &AlternateKey) -> uuid::Uuid {
+    named_id("key", &format!("{}/{}", table.name(), key.name))
 }
 
 fn managed(value: bool, property: &str) -> Json {
@@ -89,12 +113,25 @@ pub(super) fn attribute_type(column: &Column) -> &'static str {
             }
         }
         ColumnKind::Uniqueidentifier => "Uniqueidentifier",
+        ColumnKind::MultiSelect { .. } | ColumnKind::File { .. } | ColumnKind::Image { .. } => {
+            "Virtual"
+        }
+    }
+}
+
+/// The text of `AttributeTypeName`, without its ending.
+fn type_name(column: &Column) -> &'static str {
+    match &column.kind {
+        ColumnKind::MultiSelect { .. } => "MultiSelectPicklist",
+        ColumnKind::File { .. } => "File",
+        ColumnKind::Image { .. } => "Image",
+        _ => attribute_type(column),
     }
 }
 
 /// The metadata type of a column, without its namespace: what a cast segment names.
 pub(super) fn metadata_type(column: &Column) -> String {
-    match attribute_type(column) {
+    match type_name(column) {
         "Owner" | "Customer" | "Lookup" => "LookupAttributeMetadata".into(),
         "Uniqueidentifier" => "UniqueIdentifierAttributeMetadata".into(),
         other => format!("{other}AttributeMetadata"),
@@ -127,11 +164,11 @@ pub(super) fn attribute(table: &Table, column: &Column) -> Attribute {
         "MetadataId": attribute_id(table, column),
         "HasChanged": null,
         "LogicalName": column.name,
-        "SchemaName": column.name,
+        "SchemaName": column.schema_name.as_deref().unwrap_or(&column.name),
         "EntityLogicalName": table.name(),
         "AttributeOf": null,
         "AttributeType": kind,
-        "AttributeTypeName": {"Value": format!("{kind}Type")},
+        "AttributeTypeName": {"Value": format!("{}Type", type_name(column))},
         "ColumnNumber": null,
         "DisplayName": label(shown, &column.name),
         "Description": label("", &column.name),
@@ -144,7 +181,7 @@ pub(super) fn attribute(table: &Table, column: &Column) -> Attribute {
         "IsPrimaryId": primary,
         "IsPrimaryName": primary_name,
         "IsLogical": false,
-        "IsManaged": true,
+        "IsManaged": column.schema_name.is_none(),
         "IsSecured": false,
         "IsValidForRead": true,
         "IsValidForCreate": writable || primary,
@@ -205,7 +242,13 @@ fn own(column: &Column) -> Json {
             };
             json!({"DateTimeBehavior": {"Value": behavior}, "Format": format})
         }
-        ColumnKind::Picklist { .. } => json!({"DefaultFormValue": -1}),
+        ColumnKind::Picklist { .. } | ColumnKind::MultiSelect { .. } => {
+            json!({"DefaultFormValue": -1})
+        }
+        ColumnKind::File { max_kilobytes } => json!({"MaxSizeInKB": max_kilobytes}),
+        ColumnKind::Image { max_kilobytes } => json!({
+            "MaxSizeInKB": max_kilobytes, "CanStoreFullImage": true, "IsPrimaryImage": false,
+        }),
         ColumnKind::State { .. } | ColumnKind::Status { .. } => {
             json!({"DefaultFormValue": null})
         }
@@ -224,7 +267,9 @@ fn number(value: rust_decimal::Decimal) -> Json {
 /// The option set of a choice column; nothing for other columns.
 pub(super) fn option_set(table: &Table, column: &Column) -> Option<Map<String, Json>> {
     let (options, kind) = match &column.kind {
-        ColumnKind::Picklist { options } => (options, "Picklist"),
+        ColumnKind::Picklist { options } | ColumnKind::MultiSelect { options } => {
+            (options, "Picklist")
+        }
         ColumnKind::State { options } => (options, "State"),
         ColumnKind::Status { options } => (options, "Status"),
         ColumnKind::Boolean => return Some(boolean_set(table, column)),
@@ -277,7 +322,7 @@ fn set_of(name: &str, kind: &str) -> Map<String, Json> {
         } else {
             format!("#{NAMESPACE}.OptionSetMetadata")
         },
-        "MetadataId": named_id("optionset", name),
+        "MetadataId": set_id(name),
         "HasChanged": null,
         "Name": name,
         "IsGlobal": false,
@@ -308,7 +353,7 @@ fn choice(option: &Choice, set: &str) -> Json {
 /// The metadata row of an alternate key.
 pub(super) fn key(table: &Table, key: &AlternateKey) -> Map<String, Json> {
     fields(json!({
-        "MetadataId": named_id("key", &format!("{}/{}", table.name(), key.name)),
+        "MetadataId": key_id(table, key),
         "HasChanged": null,
         "LogicalName": key.name,
         "SchemaName": key.name,
@@ -327,21 +372,7 @@ pub(super) fn many_to_one(model: &Model, table: &Table) -> Vec<Map<String, Json>
     table
         .navigations()
         .map(|(navigation, column, target)| {
-            let referenced = model.table(&target.table);
-            let restricts = referenced.is_some_and(|referenced| {
-                let mut uses = referenced.referenced_by.iter();
-                uses.any(|one| {
-                    one.table == table.name() && one.column == column.name && one.restricts
-                })
-            });
-            relationship(
-                table,
-                column,
-                navigation,
-                &target.table,
-                referenced,
-                restricts,
-            )
+            relationship(model, table, column, navigation, &target.table)
         })
         .collect()
 }
@@ -353,44 +384,89 @@ pub(super) fn one_to_many(model: &Model, table: &Table) -> Vec<Map<String, Json>
         let Some(members) = model.table(&collection.table) else {
             continue;
         };
-        let Some(column) = members.column(&collection.column) else {
+        let Tie::Lookup(column) = &collection.by else {
             continue;
         };
-        let restricts = table
-            .referenced_by
-            .iter()
-            .any(|one| one.table == members.name() && one.column == column.name && one.restricts);
-        found.push(relationship(
-            members,
-            column,
-            &collection.partner,
-            table.name(),
-            Some(table),
-            restricts,
-        ));
+        if let Some(column) = members.column(column) {
+            let navigation = &collection.partner;
+            found.push(relationship(
+                model,
+                members,
+                column,
+                navigation,
+                table.name(),
+            ));
+        }
     }
     found
 }
 
+/// The many-to-many relationships of a table.
+pub(super) fn many_to_many(model: &Model, table: &Table) -> Vec<Map<String, Json>> {
+    let mut found: Vec<Map<String, Json>> = Vec::new();
+    for (known, _) in model.links_of(table.name()) {
+        // One that ties a table to itself has it at both ends.
+        if !found.iter().any(|row| row["SchemaName"] == *known.name) {
+            found.push(many_to_many_row(known));
+        }
+    }
+    found
+}
+
+/// The metadata row of a many-to-many relationship.
+pub(super) fn many_to_many_row(known: &ManyToMany) -> Map<String, Json> {
+    fields(json!({
+        "@odata.type": format!("#{NAMESPACE}.ManyToManyRelationshipMetadata"),
+        "MetadataId": relationship_id(&known.name),
+        "HasChanged": null,
+        "SchemaName": known.name,
+        "RelationshipType": "ManyToManyRelationship",
+        "IsCustomRelationship": known.name.contains("new_"),
+        "IsManaged": false,
+        "SecurityTypes": "None",
+        "IntersectEntityName": known.intersect,
+        "Entity1LogicalName": known.first.table,
+        "Entity1IntersectAttribute": known.first.column,
+        "Entity1NavigationPropertyName": known.first.navigation,
+        "Entity2LogicalName": known.second.table,
+        "Entity2IntersectAttribute": known.second.column,
+        "Entity2NavigationPropertyName": known.second.navigation,
+    }))
+}
+
+/// The metadata row of an option set that columns may share.
+pub(super) fn shared_set(set: &OptionSet) -> Map<String, Json> {
+    let mut row = set_of(&set.name, "Picklist");
+    let options = set.options.iter().map(|option| choice(option, &set.name));
+    row.insert("Options".into(), options.collect());
+    row.insert("IsGlobal".into(), true.into());
+    row.insert("IsCustomOptionSet".into(), true.into());
+    row.insert("IsManaged".into(), false.into());
+    row.insert("DisplayName".into(), label(&set.label, &set.name));
+    row
+}
+
 fn relationship(
+    model: &Model,
     table: &Table,
     column: &Column,
     navigation: &str,
     target: &str,
-    referenced: Option<&Table>,
-    restricts: bool,
 ) -> Map<String, Json> {
-    let name = relationship_name(table.name(), &column.name, target);
-    let referenced_id =
-        referenced.map_or_else(|| format!("{target}id"), |table| table.id().to_owned());
+    let known = model.one_to_many(table.name(), &column.name, target);
+    let name = known.name;
+    let referenced_id = model
+        .table(target)
+        .map_or_else(|| format!("{target}id"), |table| table.id().to_owned());
+    let custom = column.schema_name.is_some() || name.contains("msdyn_");
     fields(json!({
         "@odata.type": format!("#{NAMESPACE}.OneToManyRelationshipMetadata"),
-        "MetadataId": named_id("relationship", &name),
+        "MetadataId": relationship_id(&name),
         "HasChanged": null,
         "SchemaName": name,
         "RelationshipType": "OneToManyRelationship",
-        "IsCustomRelationship": name.contains("msdyn_"),
-        "IsManaged": true,
+        "IsCustomRelationship": custom,
+        "IsManaged": column.schema_name.is_none(),
         "SecurityTypes": "Append",
         "ReferencedAttribute": referenced_id,
         "ReferencedEntity": target,
@@ -401,7 +477,7 @@ fn relationship(
         "ReferencingEntityNavigationPropertyName": navigation,
         "CascadeConfiguration": {
             "Assign": "NoCascade",
-            "Delete": if restricts { "Restrict" } else { "RemoveLink" },
+            "Delete": known.delete,
             "Merge": "NoCascade",
             "Reparent": "NoCascade",
             "Share": "NoCascade",

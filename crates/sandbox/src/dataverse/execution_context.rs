@@ -196,6 +196,14 @@ fn shown(column: &Column, stored: &Value, points_to: Option<&str>) -> Json {
         (ColumnKind::Picklist { .. } | ColumnKind::State { .. } | ColumnKind::Status { .. }, _) => {
             typed("OptionSetValue", value::to_json(column, stored))
         }
+        (ColumnKind::MultiSelect { .. }, Value::Text(text)) => {
+            let numbers = value::several(text).unwrap_or_default();
+            let kind = "OptionSetValue:http://schemas.microsoft.com/xrm/2011/Contracts";
+            numbers
+                .iter()
+                .map(|number| json!({"__type": kind, "Value": number}))
+                .collect()
+        }
         (ColumnKind::Money { .. }, _) => typed("Money", value::to_json(column, stored)),
         (ColumnKind::DateTime { behavior }, Value::Text(text)) => {
             let time = match behavior {

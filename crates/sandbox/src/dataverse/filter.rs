@@ -1,24 +1,26 @@
 //! `$filter` and `$orderby` as SQL over the stored rows (protocol reference A8).
 //!
 //! The expression tree comes from `odata`; here its names meet the model: navigation becomes a
-//! subquery, a lambda an `EXISTS`, the service's own functions (`In`, `Between`, `LastXHours` …)
-//! plain conditions. Text compares without case; `%`, `_` and `[]` are wildcards in `contains`,
-//! `startswith` and `endswith`, as they are in the service.
+//! subquery, a lambda an `EXISTS`, the service's own [`functions`] plain conditions. Text compares
+//! without case; `%`, `_` and `[]` are wildcards in `contains`, `startswith` and `endswith`, as they
+//! are in the service.
+
+mod comparison;
+mod functions;
 
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use jiff::civil::{DateTime, Time};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use odata::Literal;
-use odata::expr::{BinaryOp, Expr, Function, Json, Lambda, LambdaKind, Path, PathSegment, parse};
+use odata::expr::{Expr, Function, Lambda, LambdaKind, Path, PathSegment, parse};
 
-use super::binding::{bind, collate, is_text};
+use self::comparison::{compare, json_literals, member};
+use super::binding::{collate, is_text};
 use super::errors::{ApiError, ApiResult};
-use super::model::{Model, Table, target_column};
+use super::model::{Model, Table, Tie, target_column};
 use crate::rows::{Order, Sql, Value, quote};
-use crate::schema::{Column, ColumnKind, DateBehavior};
+use crate::schema::{Column, ColumnKind};
 
 /// Translates expressions about the rows of a model.
 pub(super) struct Filters<'a> {
@@ -315,16 +317,31 @@ impl<'a> Filters<'a> {
         let members = self.model.table(&collection.table);
         let members = members.ok_or_else(|| ApiError::no_property(name, scope.table.name()))?;
         let alias = self.next_alias();
-        let mut condition = Sql::new(
-            format!(
-                "{alias}.{} = {}.{} AND {alias}.{} = ?",
-                quote(&collection.column),
-                scope.alias,
-                quote(scope.table.id()),
-                quote(&target_column(&collection.column)),
+        let owner_id = format!("{}.{}", scope.alias, quote(scope.table.id()));
+        let mut condition = match &collection.by {
+            Tie::Lookup(column) => Sql::new(
+                format!(
+                    "{alias}.{} = {owner_id} AND {alias}.{} = ?",
+                    quote(column),
+                    quote(&target_column(column)),
+                ),
+                vec![Value::Text(scope.table.name().into())],
             ),
-            vec![Value::Text(scope.table.name().into())],
-        );
+            Tie::Links {
+                intersect,
+                near,
+                far,
+            } => Sql::new(
+                format!(
+                    "{alias}.{} IN (SELECT {} FROM {} WHERE {} = {owner_id})",
+                    quote(members.id()),
+                    quote(far),
+                    quote(intersect),
+                    quote(near),
+                ),
+                Vec::new(),
+            ),
+        };
         let all = lambda.kind == LambdaKind::All;
         if let Some((variable, inner)) = &lambda.condition {
             let mut inside = scope.clone();
@@ -348,172 +365,6 @@ impl<'a> Filters<'a> {
         );
         Ok(Sql::new(text, condition.params))
     }
-
-    /// The service's own query functions.
-    fn function(&self, scope: &Scope<'a>, name: &str, args: &[(String, Expr)]) -> ApiResult<Sql> {
-        let short = name.rsplit('.').next().unwrap_or(name);
-        let argument = |wanted: &str| {
-            let found = args.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, expr)| expr).ok_or_else(|| {
-                ApiError::malformed(format!(
-                    "The function '{short}' needs the argument '{wanted}'."
-                ))
-            })
-        };
-        let property = match argument("PropertyName")? {
-            Expr::Literal(Literal::String(text))
-            | Expr::Json(Json::Value(Literal::String(text))) => text.clone(),
-            _ => return Err(ApiError::malformed("'PropertyName' must be a string.")),
-        };
-        // The functions know lookups by their logical name too.
-        let known = scope
-            .table
-            .property(&property)
-            .or_else(|| scope.table.column(&property));
-        let column = known.ok_or_else(|| ApiError::no_property(&property, scope.table.name()))?;
-        let sql = Sql::new(
-            format!("{}.{}", scope.alias, quote(&column.name)),
-            Vec::new(),
-        );
-        let values = || -> ApiResult<Vec<Literal>> {
-            let list = argument("PropertyValues")?;
-            let list = match list {
-                Expr::Alias(name) => self.alias(name)?,
-                other => other.clone(),
-            };
-            json_literals(&list)
-                .ok_or_else(|| ApiError::malformed("'PropertyValues' must be a list of strings."))
-        };
-        let single = || -> ApiResult<Literal> {
-            match self.operand(scope, argument("PropertyValue")?)? {
-                Operand::Literal(literal) => Ok(literal),
-                Operand::Column(..) => Err(unsupported("A column as 'PropertyValue'")),
-            }
-        };
-        let negated = |condition: Sql| {
-            Sql::new(
-                format!("({}) IS NOT TRUE", condition.text),
-                condition.params,
-            )
-        };
-        match short {
-            "In" => member(&sql, column, &values()?),
-            "NotIn" => Ok(negated(member(&sql, column, &values()?)?)),
-            "Between" | "NotBetween" => {
-                let bounds = values()?;
-                let [low, high] = bounds.as_slice() else {
-                    return Err(ApiError::malformed(format!("'{short}' takes two values.")));
-                };
-                let params = vec![bind(column, low)?, bind(column, high)?];
-                let text = format!("{} BETWEEN ? AND ?", sql.text);
-                let condition = Sql::new(text, params);
-                Ok(if short == "Between" {
-                    condition
-                } else {
-                    negated(condition)
-                })
-            }
-            "ContainValues" | "DoesNotContainValues" => Err(unsupported("A multi-select column")),
-            "OnOrAfter" => compare_values(BinaryOp::Ge, sql, column, &single()?),
-            "OnOrBefore" => {
-                let end = self.day_after(column, &single()?)?;
-                Ok(Sql::new(format!("{} < ?", sql.text), vec![end]))
-            }
-            "On" => {
-                let day = single()?;
-                let end = self.day_after(column, &day)?;
-                let text = format!("{0} >= ? AND {0} < ?", sql.text);
-                Ok(Sql::new(text, vec![bind(column, &day)?, end]))
-            }
-            "Today" => self.days(&sql, column, 0, 1),
-            "Yesterday" => self.days(&sql, column, -1, 0),
-            "Tomorrow" => self.days(&sql, column, 1, 2),
-            "Last7Days" => self.days(&sql, column, -7, 1),
-            "Next7Days" => self.days(&sql, column, 0, 8),
-            _ => {
-                let Literal::Int(amount) = single()? else {
-                    return Err(ApiError::malformed(format!("'{short}' takes a number.")));
-                };
-                self.relative(short, amount, &sql, column)
-            }
-        }
-    }
-
-    /// `LastXHours` and its relatives.
-    fn relative(&self, name: &str, amount: i64, sql: &Sql, column: &Column) -> ApiResult<Sql> {
-        let now = TimeZone::UTC.to_datetime(self.now);
-        let (past, unit) = if let Some(unit) = name.strip_prefix("LastX") {
-            (true, unit)
-        } else if let Some(unit) = name.strip_prefix("NextX") {
-            (false, unit)
-        } else if let Some(unit) = name.strip_prefix("OlderThanX") {
-            let edge = shifted(&now, unit, -amount)?;
-            return Ok(Sql::new(
-                format!("{} < ?", sql.text),
-                vec![bind_time(column, &edge)],
-            ));
-        } else {
-            return Err(ApiError::malformed(format!(
-                "An unknown function with name 'Microsoft.Dynamics.CRM.{name}' was found."
-            )));
-        };
-        let edge = shifted(&now, unit, if past { -amount } else { amount })?;
-        let (from, to) = if past { (&edge, &now) } else { (&now, &edge) };
-        let params = vec![bind_time(column, from), bind_time(column, to)];
-        Ok(Sql::new(format!("{0} >= ? AND {0} <= ?", sql.text), params))
-    }
-
-    /// From the start of the day `from` days from now to the start of the day `to` days from now.
-    fn days(&self, sql: &Sql, column: &Column, from: i64, to: i64) -> ApiResult<Sql> {
-        let now = TimeZone::UTC.to_datetime(self.now);
-        let today = now.date().to_datetime(Time::midnight());
-        let params = vec![
-            bind_time(column, &shifted(&today, "Days", from)?),
-            bind_time(column, &shifted(&today, "Days", to)?),
-        ];
-        Ok(Sql::new(format!("{0} >= ? AND {0} < ?", sql.text), params))
-    }
-
-    #[expect(
-        clippy::unused_self,
-        reason = "a step of the translation like the others"
-    )]
-    fn day_after(&self, column: &Column, day: &Literal) -> ApiResult<Value> {
-        let day = match day {
-            Literal::Date(date) => *date,
-            Literal::DateTimeOffset(time) => TimeZone::UTC.to_datetime(*time).date(),
-            Literal::String(text) => text
-                .parse()
-                .map_err(|_| ApiError::malformed("'PropertyValue' must be a date."))?,
-            _ => return Err(ApiError::malformed("'PropertyValue' must be a date.")),
-        };
-        let next = day.tomorrow().map_err(|_| unsupported("This date"))?;
-        bind(column, &Literal::Date(next))
-    }
-}
-
-fn shifted(from: &DateTime, unit: &str, amount: i64) -> ApiResult<DateTime> {
-    let amount = i32::try_from(amount).unwrap_or(i32::MAX);
-    let span = match unit {
-        "Minutes" => i64::from(amount).minutes(),
-        "Hours" => amount.hours(),
-        "Days" => amount.days(),
-        "Weeks" => amount.weeks(),
-        "Months" => amount.months(),
-        "Years" => i16::try_from(amount).unwrap_or(i16::MAX).years(),
-        _ => return Err(unsupported(&format!("The unit '{unit}'"))),
-    };
-    from.checked_add(span)
-        .map_err(|_| ApiError::malformed("The time is out of range."))
-}
-
-fn bind_time(column: &Column, time: &DateTime) -> Value {
-    match &column.kind {
-        ColumnKind::DateTime {
-            behavior: DateBehavior::DateOnly,
-        } => Value::Text(time.date().to_string()),
-        _ => Value::Text(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-    }
 }
 
 fn joined(conditions: impl Iterator<Item = ApiResult<Sql>>, separator: &str) -> ApiResult<Sql> {
@@ -525,103 +376,6 @@ fn joined(conditions: impl Iterator<Item = ApiResult<Sql>>, separator: &str) -> 
         params.extend(condition.params);
     }
     Ok(Sql::new(texts.join(separator), params))
-}
-
-fn json_literals(expr: &Expr) -> Option<Vec<Literal>> {
-    let Expr::Json(Json::Array(items)) = expr else {
-        return None;
-    };
-    items
-        .iter()
-        .map(|item| match item {
-            Json::Value(literal) => Some(literal.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn member(column: &Sql, kind: &Column, items: &[Literal]) -> ApiResult<Sql> {
-    let mut params = column.params.clone();
-    for item in items {
-        params.push(bind(kind, item)?);
-    }
-    let marks = vec!["?"; items.len()].join(", ");
-    Ok(Sql::new(format!("{} IN ({marks})", column.text), params))
-}
-
-fn compare(op: BinaryOp, left: Operand<'_>, right: Operand<'_>) -> ApiResult<Sql> {
-    match (left, right) {
-        (Operand::Column(sql, column), Operand::Literal(literal)) => {
-            compare_values(op, sql, column, &literal)
-        }
-        (Operand::Literal(literal), Operand::Column(sql, column)) => {
-            compare_values(mirrored(op), sql, column, &literal)
-        }
-        (Operand::Column(left, _), Operand::Column(right, _)) => {
-            let mut params = left.params;
-            params.extend(right.params);
-            let sign = match op {
-                BinaryOp::Eq => "IS",
-                BinaryOp::Ne => "IS NOT",
-                other => sign(other)?,
-            };
-            Ok(Sql::new(
-                format!("{} {sign} {}", left.text, right.text),
-                params,
-            ))
-        }
-        (Operand::Literal(left), Operand::Literal(right)) => {
-            let truth = match op {
-                BinaryOp::Eq => left == right,
-                BinaryOp::Ne => left != right,
-                _ => return Err(unsupported("A comparison of two values")),
-            };
-            Ok(Sql::new(if truth { "1" } else { "0" }, Vec::new()))
-        }
-    }
-}
-
-fn compare_values(op: BinaryOp, sql: Sql, column: &Column, literal: &Literal) -> ApiResult<Sql> {
-    let Sql { text, mut params } = sql;
-    // The service stores no empty text, so asking for one asks for none.
-    let empty = matches!(literal, Literal::String(text) if text.is_empty()) && is_text(column);
-    if literal.is_null() || empty {
-        let condition = match op {
-            BinaryOp::Eq => format!("{text} IS NULL"),
-            BinaryOp::Ne => format!("{text} IS NOT NULL"),
-            _ => return Ok(Sql::new("0", Vec::new())),
-        };
-        return Ok(Sql::new(condition, params));
-    }
-    params.push(bind(column, literal)?);
-    let text = match op {
-        // What is empty is not equal to something.
-        BinaryOp::Ne => format!("{text} IS NOT ?"),
-        other => format!("{text} {} ?", sign(other)?),
-    };
-    Ok(Sql::new(text, params))
-}
-
-fn sign(op: BinaryOp) -> ApiResult<&'static str> {
-    match op {
-        BinaryOp::Eq => Ok("="),
-        BinaryOp::Ne => Ok("<>"),
-        BinaryOp::Gt => Ok(">"),
-        BinaryOp::Ge => Ok(">="),
-        BinaryOp::Lt => Ok("<"),
-        BinaryOp::Le => Ok("<="),
-        other => Err(unsupported(&format!("The operator '{}'", other.word()))),
-    }
-}
-
-fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        other => other,
-    }
 }
 
 fn unsupported(what: &str) -> ApiError {

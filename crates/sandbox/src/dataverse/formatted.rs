@@ -19,6 +19,14 @@ pub(super) fn formatted(column: &Column, stored: &Value) -> Option<String> {
             .iter()
             .find(|one| one.value == *number)
             .map(|one| one.label.clone()),
+        (ColumnKind::MultiSelect { options }, Value::Text(text)) => {
+            let numbers = value::several(text)?;
+            let labels = numbers.iter().filter_map(|number| {
+                let option = options.iter().find(|one| one.value == *number)?;
+                Some(option.label.as_str())
+            });
+            Some(labels.collect::<Vec<_>>().join("; "))
+        }
         (ColumnKind::Boolean, Value::Integer(yes)) => {
             Some(if *yes == 0 { "No" } else { "Yes" }.into())
         }

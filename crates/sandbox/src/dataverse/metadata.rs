@@ -7,16 +7,16 @@ use serde_json::{Map, Value as Json, json};
 
 use super::address::{Argument, Segment};
 use super::definitions::{
-    attribute, attribute_id, entity, key, many_to_one, metadata_type, one_to_many, option_set,
+    attribute, attribute_id, entity, key, key_id, many_to_many, many_to_many_row, many_to_one,
+    metadata_type, one_to_many, option_set, shared_set, table_id,
 };
 use super::errors::{ApiError, ApiResult};
 use super::model::{Model, Table};
 use super::options::Options;
-use super::organisation::named_id;
 use super::session::{Call, Reply};
-use crate::schema::Column;
+use crate::schema::{AlternateKey, Column};
 
-const NAMESPACE: &str = "Microsoft.Dynamics.CRM.";
+pub(super) const NAMESPACE: &str = "Microsoft.Dynamics.CRM.";
 
 /// Whether a path begins in the metadata.
 pub(super) fn is_metadata(name: &str) -> bool {
@@ -30,7 +30,7 @@ pub(super) fn is_metadata(name: &str) -> bool {
 pub(super) fn answer(model: &Model, call: &Call) -> ApiResult<Reply> {
     if call.method != axum::http::Method::GET {
         return Err(ApiError::not_implemented(
-            "The stand-in's tables cannot be changed.",
+            "Tables cannot be changed within a change set; send the request for itself.",
         ));
     }
     let Some((first, rest)) = call.segments.split_first() else {
@@ -57,26 +57,7 @@ fn entities(model: &Model, call: &Call, first: &Segment, rest: &[Segment]) -> Ap
         }
         return Ok(list(call, "EntityDefinitions", rows));
     };
-    let by_name = named(arguments, "LogicalName");
-    let found = model
-        .tables()
-        .iter()
-        .enumerate()
-        .find(|(_, table)| match &by_name {
-            Some(name) => table.name() == name,
-            None => arguments.first().is_some_and(|one| {
-                one.text
-                    .eq_ignore_ascii_case(&named_id("entity", table.name()).to_string())
-            }),
-        });
-    let Some((code, table)) = found else {
-        let asked = by_name.unwrap_or_else(|| arguments.first().map_or("", |one| &one.text).into());
-        return Err(ApiError::new(
-            axum::http::StatusCode::NOT_FOUND,
-            "0x80060888",
-            format!("Could not find an entity with name {asked}."),
-        ));
-    };
+    let (code, table) = table_of(model, arguments)?;
     let row = entity(table, code);
     let Some((segment, rest)) = rest.split_first() else {
         let row = entity_row(model, table, row, &call.options)?;
@@ -85,15 +66,91 @@ fn entities(model: &Model, call: &Call, first: &Segment, rest: &[Segment]) -> Ap
     let about = format!("EntityDefinitions('{}')/{}", table.name(), segment.name);
     match segment.name.as_str() {
         "Attributes" => attributes(call, table, segment, rest, &about),
-        "Keys" => list_of(call, &about, keys(table)),
+        "Keys" => match &segment.arguments {
+            Some(arguments) => {
+                let row = key(table, key_of(table, arguments)?);
+                let row = selected(row, &call.options, "EntityKeyMetadata")?;
+                Ok(single(call, &format!("{about}/$entity"), row))
+            }
+            None => list_of(call, &about, keys(table)),
+        },
         "ManyToOneRelationships" => list_of(call, &about, many_to_one(model, table)),
         "OneToManyRelationships" => list_of(call, &about, one_to_many(model, table)),
-        "ManyToManyRelationships" => list_of(call, &about, Vec::new()),
+        "ManyToManyRelationships" => list_of(call, &about, many_to_many(model, table)),
         name => match row.get(name) {
             Some(value) if rest.is_empty() => Ok(property(call, &about, value)),
             _ => Err(ApiError::no_segment(name)),
         },
     }
+}
+
+/// The table, and its number, that a key in the metadata means.
+pub(super) fn table_of<'m>(
+    model: &'m Model,
+    arguments: &[Argument],
+) -> ApiResult<(usize, &'m Table)> {
+    let by_name = named(arguments, "LogicalName");
+    let found = model
+        .tables()
+        .iter()
+        .enumerate()
+        .find(|(_, table)| match &by_name {
+            Some(name) => table.name() == name,
+            None => is_id(arguments, table_id(table.name())),
+        });
+    found.ok_or_else(|| {
+        let asked = by_name.unwrap_or_else(|| arguments.first().map_or("", |one| &one.text).into());
+        ApiError::new(
+            axum::http::StatusCode::NOT_FOUND,
+            "0x80060888",
+            format!("Could not find an entity with name {asked}."),
+        )
+    })
+}
+
+/// The column that a key in the metadata means.
+pub(super) fn column_of<'m>(table: &'m Table, arguments: &[Argument]) -> ApiResult<&'m Column> {
+    let by_name = named(arguments, "LogicalName");
+    let found = table.schema.columns.iter().find(|column| match &by_name {
+        Some(name) => column.name == *name,
+        None => is_id(arguments, attribute_id(table, column)),
+    });
+    found.ok_or_else(|| {
+        let asked = by_name.unwrap_or_else(|| arguments.first().map_or("", |one| &one.text).into());
+        no_attribute(&asked, table)
+    })
+}
+
+/// The alternate key that a key in the metadata means.
+pub(super) fn key_of<'m>(table: &'m Table, arguments: &[Argument]) -> ApiResult<&'m AlternateKey> {
+    let by_name = named(arguments, "LogicalName");
+    let found = table.schema.keys.iter().find(|key| match &by_name {
+        Some(name) => key.name == *name,
+        None => is_id(arguments, key_id(table, key)),
+    });
+    found.ok_or_else(|| {
+        ApiError::new(
+            axum::http::StatusCode::NOT_FOUND,
+            "0x80060888",
+            format!("Could not find this key on entity {}.", table.name()),
+        )
+    })
+}
+
+fn is_id(arguments: &[Argument], id: uuid::Uuid) -> bool {
+    let given = arguments.first().map(|one| one.text.as_str());
+    given.is_some_and(|text| text.eq_ignore_ascii_case(&id.to_string()))
+}
+
+fn no_attribute(asked: &str, table: &Table) -> ApiError {
+    ApiError::new(
+        axum::http::StatusCode::NOT_FOUND,
+        "0x80060888",
+        format!(
+            "Could not find an attribute with name {asked} on entity {}.",
+            table.name()
+        ),
+    )
 }
 
 fn keys(table: &Table) -> Vec<Map<String, Json>> {
@@ -118,7 +175,7 @@ fn entity_row(
             "Keys" => keys(table),
             "ManyToOneRelationships" => many_to_one(model, table),
             "OneToManyRelationships" => one_to_many(model, table),
-            "ManyToManyRelationships" => Vec::new(),
+            "ManyToManyRelationships" => many_to_many(model, table),
             "Attributes" => table
                 .schema
                 .columns
@@ -169,7 +226,10 @@ fn attributes(
         Some("EnumAttributeMetadata") => {
             matches!(
                 metadata_type(column).as_str(),
-                "PicklistAttributeMetadata" | "StateAttributeMetadata" | "StatusAttributeMetadata"
+                "PicklistAttributeMetadata"
+                    | "MultiSelectPicklistAttributeMetadata"
+                    | "StateAttributeMetadata"
+                    | "StatusAttributeMetadata"
             )
         }
         Some(name) => metadata_type(column) == name,
@@ -189,25 +249,10 @@ fn attributes(
         }
         return Ok(list(call, &about, rows));
     };
-    let by_name = named(&arguments, "LogicalName");
-    let column = table.schema.columns.iter().find(|column| match &by_name {
-        Some(name) => column.name == *name,
-        None => arguments.first().is_some_and(|one| {
-            one.text
-                .eq_ignore_ascii_case(&attribute_id(table, column).to_string())
-        }),
-    });
-    let column = column.filter(|column| fits(column)).ok_or_else(|| {
-        let asked = by_name.unwrap_or_else(|| arguments.first().map_or("", |one| &one.text).into());
-        ApiError::new(
-            axum::http::StatusCode::NOT_FOUND,
-            "0x80060888",
-            format!(
-                "Could not find an attribute with name {asked} on entity {}.",
-                table.name()
-            ),
-        )
-    })?;
+    let column = column_of(table, &arguments)?;
+    if !fits(column) {
+        return Err(no_attribute(&column.name, table));
+    }
     match rest {
         [] => {
             let mut options = call.options.clone();
@@ -281,22 +326,23 @@ fn relationships(
     rest: &[Segment],
 ) -> ApiResult<Reply> {
     let mut arguments = first.arguments.clone();
+    let (mut with_lookups, mut with_links) = (true, true);
     if let Some(next) = rest.first() {
         match next.name.strip_prefix(NAMESPACE) {
-            Some("OneToManyRelationshipMetadata") => {
-                arguments = arguments.or_else(|| next.arguments.clone());
-            }
-            Some("ManyToManyRelationshipMetadata") => {
-                return list_of(call, "RelationshipDefinitions", Vec::new());
-            }
+            Some("OneToManyRelationshipMetadata") => with_links = false,
+            Some("ManyToManyRelationshipMetadata") => with_lookups = false,
             _ => return Err(ApiError::no_segment(&next.name)),
         }
+        arguments = arguments.or_else(|| next.arguments.clone());
     }
-    let mut rows: Vec<Map<String, Json>> = model
-        .tables()
-        .iter()
-        .flat_map(|table| many_to_one(model, table))
-        .collect();
+    let mut rows: Vec<Map<String, Json>> = Vec::new();
+    if with_lookups {
+        let tables = model.tables().iter();
+        rows.extend(tables.flat_map(|table| many_to_one(model, table)));
+    }
+    if with_links {
+        rows.extend(model.many_to_many().iter().map(many_to_many_row));
+    }
     let Some(arguments) = arguments else {
         return list_of(call, "RelationshipDefinitions", rows);
     };
@@ -317,7 +363,7 @@ fn relationships(
     Ok(single(call, "RelationshipDefinitions/$entity", row))
 }
 
-/// Every choice column's set, by the name `table_column`.
+/// Every choice column's set, by the name `table_column`, and those that columns share.
 fn option_sets(model: &Model, call: &Call, first: &Segment) -> ApiResult<Reply> {
     let mut sets: Vec<Map<String, Json>> = model
         .tables()
@@ -332,6 +378,7 @@ fn option_sets(model: &Model, call: &Call, first: &Segment) -> ApiResult<Reply> 
         .filter(|(_, column)| metadata_type(column) == "PicklistAttributeMetadata")
         .filter_map(|(table, column)| option_set(table, column))
         .collect();
+    sets.extend(model.option_sets().iter().map(shared_set));
     let Some(arguments) = &first.arguments else {
         return list_of(call, "GlobalOptionSetDefinitions", sets);
     };
@@ -355,7 +402,7 @@ fn option_sets(model: &Model, call: &Call, first: &Segment) -> ApiResult<Reply> 
     ))
 }
 
-fn named(arguments: &[Argument], name: &str) -> Option<String> {
+pub(super) fn named(arguments: &[Argument], name: &str) -> Option<String> {
     let found = arguments
         .iter()
         .find(|one| one.name.as_deref() == Some(name));

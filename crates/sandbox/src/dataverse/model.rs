@@ -1,20 +1,23 @@
 //! What the stand-in serves: tables with the columns every Dataverse table has, navigation in both
 //! directions, and the shape of their storage.
 //!
-//! Built once, at start, from the [`schema`](crate::schema) and the stand-in's own
-//! [system tables](super::system_tables).
+//! Built from the [`schema`](crate::schema) and the stand-in's own
+//! [system tables](super::system_tables): at start, and anew whenever a client
+//! [customizes](super::customization) a table.
 
 use std::collections::HashMap;
 
 use crate::rows;
 use crate::schema::{
-    AlternateKey, Choice, Column, ColumnKind, DataverseSchema, DateBehavior, LookupTarget,
-    RequiredLevel, Table as SchemaTable,
+    AlternateKey, Column, ColumnKind, DataverseSchema, LookupTarget, ManyToMany, ManyToManyEnd,
+    OnDelete, OneToMany, OptionSet, Table as SchemaTable, TableOrigin,
 };
 
 /// All tables.
 #[derive(Debug)]
 pub(super) struct Model {
+    /// What the model was built from.
+    schema: DataverseSchema,
     tables: Vec<Table>,
     by_logical_name: HashMap<String, usize>,
     by_set: HashMap<String, usize>,
@@ -34,15 +37,31 @@ pub(super) struct Table {
     pub(super) referenced_by: Vec<Reference>,
 }
 
-/// The rows of another table that point to a row through one lookup.
+/// The rows of another table that belong to a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Collection {
     /// The table whose rows they are.
     pub(super) table: String,
-    /// Their lookup column.
-    pub(super) column: String,
     /// The navigation property on their side.
     pub(super) partner: String,
+    /// What ties them to the row.
+    pub(super) by: Tie,
+}
+
+/// What ties the rows of a collection to the row they belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tie {
+    /// Their lookup column points to it.
+    Lookup(String),
+    /// A row of an intersect table holds both ids.
+    Links {
+        /// The intersect table.
+        intersect: String,
+        /// Its column for the row the collection belongs to.
+        near: String,
+        /// Its column for the rows of the collection.
+        far: String,
+    },
 }
 
 /// A lookup column that can point to a table.
@@ -50,8 +69,10 @@ pub(super) struct Collection {
 pub(super) struct Reference {
     pub(super) table: String,
     pub(super) column: String,
-    /// Whether a row that is pointed to may not be deleted; otherwise the lookup is emptied.
-    pub(super) restricts: bool,
+    /// The schema name of the relationship.
+    pub(super) relationship: String,
+    /// What becomes of its rows when the row they point to is deleted.
+    pub(super) delete: OnDelete,
 }
 
 /// Columns that every table has, in storage too.
@@ -77,8 +98,20 @@ impl Model {
             }
         }
         for table in &mut sources {
-            add_system_columns(table);
+            super::system_columns::add(table);
         }
+        let mut schema = schema.clone();
+        for own in super::system_tables::many_to_many() {
+            if !schema.many_to_many.iter().any(|one| one.name == own.name) {
+                schema.many_to_many.push(own);
+            }
+        }
+        sources.extend(
+            schema
+                .many_to_many
+                .iter()
+                .map(super::system_tables::intersect),
+        );
         let tables: Vec<Table> = sources.into_iter().map(Table::new).collect();
         let index = |name: fn(&SchemaTable) -> &String| {
             let named = tables.iter().enumerate();
@@ -89,16 +122,18 @@ impl Model {
         let by_logical_name: HashMap<String, usize> = index(|table| &table.logical_name);
         let by_set = index(|table| &table.entity_set_name);
         let mut model = Self {
+            schema,
             tables,
             by_logical_name,
             by_set,
         };
-        model.connect();
+        model.connect_lookups();
+        model.connect_links();
         model
     }
 
     /// Gives every lookup its collection on the other side.
-    fn connect(&mut self) {
+    fn connect_lookups(&mut self) {
         let mut found = Vec::new();
         for table in &self.tables {
             for column in &table.schema.columns {
@@ -106,28 +141,105 @@ impl Model {
                     continue;
                 };
                 for target in targets {
-                    if let Some(at) = self.by_logical_name.get(&target.table) {
-                        let collection = Collection {
-                            table: table.name().into(),
-                            column: column.name.clone(),
-                            partner: target.navigation.clone(),
-                        };
-                        found.push((*at, target.table.clone(), collection));
-                    }
+                    let Some(at) = self.by_logical_name.get(&target.table) else {
+                        continue;
+                    };
+                    let relationship = self.one_to_many(table.name(), &column.name, &target.table);
+                    let collection = Collection {
+                        table: table.name().into(),
+                        partner: target.navigation.clone(),
+                        by: Tie::Lookup(column.name.clone()),
+                    };
+                    found.push((*at, relationship, collection));
                 }
             }
         }
-        for (at, target, collection) in found {
-            let restricts = matches!(target.as_str(), "transactioncurrency" | "cdm_company");
+        for (at, relationship, collection) in found {
             let table = &mut self.tables[at];
+            table
+                .collections
+                .insert(relationship.name.clone(), collection);
             table.referenced_by.push(Reference {
-                table: collection.table.clone(),
-                column: collection.column.clone(),
-                restricts,
+                table: relationship.table,
+                column: relationship.column,
+                relationship: relationship.name,
+                delete: relationship.delete,
             });
-            let name = relationship_name(&collection.table, &collection.column, &target);
-            table.collections.insert(name, collection);
         }
+    }
+
+    /// Gives both ends of every many-to-many relationship their collection.
+    fn connect_links(&mut self) {
+        for relationship in &self.schema.many_to_many {
+            let ends = [
+                (&relationship.first, &relationship.second),
+                (&relationship.second, &relationship.first),
+            ];
+            for (near, far) in ends {
+                let (Some(at), true) = (
+                    self.by_logical_name.get(&near.table),
+                    self.by_logical_name.contains_key(&far.table),
+                ) else {
+                    continue;
+                };
+                let collection = Collection {
+                    table: far.table.clone(),
+                    partner: far.navigation.clone(),
+                    by: Tie::Links {
+                        intersect: relationship.intersect.clone(),
+                        near: near.column.clone(),
+                        far: far.column.clone(),
+                    },
+                };
+                self.tables[*at]
+                    .collections
+                    .insert(near.navigation.clone(), collection);
+            }
+        }
+    }
+
+    /// The relationship of one target of a lookup: as it was declared, else as is usual.
+    pub(super) fn one_to_many(&self, table: &str, column: &str, target: &str) -> OneToMany {
+        let declared = self
+            .schema
+            .one_to_many
+            .iter()
+            .find(|one| one.table == table && one.column == column && one.target == target);
+        declared.cloned().unwrap_or_else(|| OneToMany {
+            name: relationship_name(table, column, target),
+            table: table.into(),
+            column: column.into(),
+            target: target.into(),
+            delete: usual_delete(table, column, target),
+        })
+    }
+
+    /// All many-to-many relationships.
+    pub(super) fn many_to_many(&self) -> &[ManyToMany] {
+        &self.schema.many_to_many
+    }
+
+    /// The many-to-many relationships of a table, with the end that it is.
+    pub(super) fn links_of<'m>(
+        &'m self,
+        table: &'m str,
+    ) -> impl Iterator<Item = (&'m ManyToMany, &'m ManyToManyEnd)> {
+        self.schema.many_to_many.iter().flat_map(move |one| {
+            [&one.first, &one.second]
+                .into_iter()
+                .filter(move |end| end.table == table)
+                .map(move |end| (one, end))
+        })
+    }
+
+    /// The choices that several columns may share.
+    pub(super) fn option_sets(&self) -> &[OptionSet] {
+        &self.schema.option_sets
+    }
+
+    /// What the model was built from.
+    pub(super) fn schema(&self) -> &DataverseSchema {
+        &self.schema
     }
 
     pub(super) fn tables(&self) -> &[Table] {
@@ -154,7 +266,7 @@ impl Model {
 
 /// The schema name of a one-to-many relationship, which is also the collection's property name:
 /// the well-known ones where they are, else built from the three names.
-pub(super) fn relationship_name(referencing: &str, column: &str, referenced: &str) -> String {
+fn relationship_name(referencing: &str, column: &str, referenced: &str) -> String {
     match (referencing, column, referenced) {
         ("contact", "parentcustomerid", "account") => "contact_customer_accounts".into(),
         ("contact", "parentcustomerid", "contact") => "contact_customer_contacts".into(),
@@ -167,6 +279,27 @@ pub(super) fn relationship_name(referencing: &str, column: &str, referenced: &st
             "serviceendpoint_sdkmessageprocessingstep".into()
         }
         _ => format!("{referenced}_{referencing}_{column}"),
+    }
+}
+
+/// What usually becomes of rows when the row they point to is deleted: parts go with their whole,
+/// master data in use stays, everything else loses the link.
+fn usual_delete(referencing: &str, column: &str, referenced: &str) -> OnDelete {
+    match (referencing, column, referenced) {
+        (_, _, "transactioncurrency" | "cdm_company") => OnDelete::Restrict,
+        ("annotation", "objectid", _)
+        | ("contact", "parentcustomerid", _)
+        | ("salesorderdetail", "salesorderid", _)
+        | ("quotedetail", "quoteid", _)
+        | ("invoicedetail", "invoiceid", _) => OnDelete::Cascade,
+        // Links to users and teams stay: their rows are never really gone.
+        (
+            _,
+            "createdby" | "modifiedby" | "createdonbehalfby" | "modifiedonbehalfby" | "ownerid",
+            _,
+        ) => OnDelete::NoCascade,
+        (_, column, _) if column.starts_with("owning") => OnDelete::NoCascade,
+        _ => OnDelete::RemoveLink,
     }
 }
 
@@ -260,6 +393,11 @@ impl Table {
         self.collections.iter()
     }
 
+    /// Whether it only holds the links of a many-to-many relationship.
+    pub(super) fn is_intersect(&self) -> bool {
+        self.schema.origin == TableOrigin::Intersect
+    }
+
     /// The alternate key with exactly these columns, in any order.
     pub(super) fn key(&self, columns: &[&str]) -> Option<&AlternateKey> {
         self.schema.keys.iter().find(|key| {
@@ -276,7 +414,9 @@ impl Table {
         for column in &self.schema.columns {
             let name = &column.name;
             let stored = match &column.kind {
-                ColumnKind::String { .. } | ColumnKind::Memo { .. } => rows::Column::text(name),
+                ColumnKind::String { .. } | ColumnKind::Memo { .. } => {
+                    rows::Column::accentless(name)
+                }
                 ColumnKind::Integer { .. }
                 | ColumnKind::BigInt
                 | ColumnKind::Boolean
@@ -291,9 +431,11 @@ impl Table {
                     sql_type: rows::SqlType::Real,
                     collation: rows::Collation::Binary,
                 },
-                ColumnKind::DateTime { .. } | ColumnKind::Uniqueidentifier => {
-                    rows::Column::exact(name)
-                }
+                ColumnKind::DateTime { .. }
+                | ColumnKind::Uniqueidentifier
+                | ColumnKind::MultiSelect { .. }
+                | ColumnKind::File { .. }
+                | ColumnKind::Image { .. } => rows::Column::exact(name),
                 ColumnKind::Lookup { .. } => {
                     columns.push(rows::Column::exact(&target_column(name)));
                     rows::Column::exact(name)
@@ -345,82 +487,6 @@ impl ColumnFacts for Column {
             format!("_{}_value", self.name)
         } else {
             self.name.clone()
-        }
-    }
-}
-
-/// Gives a table what every Dataverse table has and the published columns leave out.
-fn add_system_columns(table: &mut SchemaTable) {
-    let user = |navigation: &str| ColumnKind::Lookup {
-        targets: vec![LookupTarget {
-            table: "systemuser".into(),
-            navigation: navigation.into(),
-        }],
-    };
-    let owner = ColumnKind::Lookup {
-        targets: ["systemuser", "team"]
-            .map(|table| LookupTarget {
-                table: table.into(),
-                navigation: "ownerid".into(),
-            })
-            .to_vec(),
-    };
-    let unit = ColumnKind::Lookup {
-        targets: vec![LookupTarget {
-            table: "businessunit".into(),
-            navigation: "owningbusinessunit".into(),
-        }],
-    };
-    let instant = || ColumnKind::DateTime {
-        behavior: DateBehavior::UserLocal,
-    };
-    let choice = |value, label: &str| Choice {
-        value,
-        label: label.into(),
-    };
-    let state = ColumnKind::State {
-        options: vec![choice(0, "Active"), choice(1, "Inactive")],
-    };
-    let status = ColumnKind::Status {
-        options: vec![choice(1, "Active"), choice(2, "Inactive")],
-    };
-    let wanted = [
-        ("createdon", instant(), true),
-        ("modifiedon", instant(), true),
-        ("createdby", user("createdby"), true),
-        ("modifiedby", user("modifiedby"), true),
-        ("createdonbehalfby", user("createdonbehalfby"), true),
-        ("modifiedonbehalfby", user("modifiedonbehalfby"), true),
-        ("ownerid", owner, false),
-        ("owninguser", user("owninguser"), true),
-        ("owningbusinessunit", unit, false),
-        ("statecode", state, false),
-        ("statuscode", status, false),
-        (VERSION, ColumnKind::BigInt, true),
-    ];
-    if table.column(&table.primary_id).is_none() {
-        let id = super::system_tables::column(&table.primary_id, ColumnKind::Uniqueidentifier);
-        table.columns.insert(0, id);
-    }
-    for (name, kind, read_only) in wanted {
-        match table.columns.iter_mut().find(|column| column.name == name) {
-            // A published lookup to users alone is enough; a choice without options is not.
-            Some(present) => {
-                present.read_only |= read_only;
-                if name == "ownerid" {
-                    present.kind = kind;
-                }
-            }
-            None => table.columns.push(Column {
-                read_only,
-                ..super::system_tables::column(name, kind)
-            }),
-        }
-    }
-    for column in &mut table.columns {
-        // The system fills these, so nobody is asked for them.
-        if column.name == table.primary_id || matches!(&*column.name, "statecode" | "ownerid") {
-            column.required = RequiredLevel::None;
         }
     }
 }

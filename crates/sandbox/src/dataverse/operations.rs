@@ -13,7 +13,7 @@ use super::organisation::{BUSINESS_UNIT, ORGANIZATION};
 use super::precondition::Condition;
 use super::session::{Call, Reply, Session};
 use super::write;
-use super::{bulk_delete, resource, value};
+use super::{bulk_delete, metadata_changes, resource, value};
 
 /// The version of the Web API that the stand-in follows.
 pub(super) const VERSION: &str = "9.2.24104.00182";
@@ -37,6 +37,12 @@ pub(super) fn unbound(
         ("GET", "RetrieveCurrentOrganization") => organization(session, call),
         ("POST", "BulkDelete") => return bulk_delete::run(session, call).map(Some),
         ("GET", "RetrieveTotalRecordCount") => record_counts(session, call, arguments)?,
+        ("GET", "RetrieveMetadataChanges") => {
+            let query = argument(call, arguments, "Query").unwrap_or_default();
+            metadata_changes::retrieve(session, query)?
+        }
+        // What is made is there at once: there is nothing to publish.
+        ("POST", "PublishXml" | "PublishAllXml") => return Ok(Some(Reply::no_content())),
         _ => return Ok(None),
     };
     let mut body = Map::new();
@@ -73,18 +79,19 @@ fn organization(session: &Session<'_>, call: &Call) -> Json {
     }})
 }
 
+/// The text of an argument; behind a parameter alias, the alias's.
+fn argument<'c>(call: &'c Call, arguments: &'c [Argument], name: &str) -> Option<&'c str> {
+    let given = arguments
+        .iter()
+        .find(|one| one.name.as_deref() == Some(name))?;
+    let aliased = call.options.aliases.get(&given.text);
+    Some(aliased.unwrap_or(&given.text))
+}
+
 /// `RetrieveTotalRecordCount(EntityNames=['account'])`
 fn record_counts(session: &Session<'_>, call: &Call, arguments: &[Argument]) -> ApiResult<Json> {
     let wrong = || ApiError::invalid_argument("EntityNames must be a list of table names.");
-    let given = arguments
-        .iter()
-        .find(|one| one.name.as_deref() == Some("EntityNames"));
-    let given = given.map(|one| one.text.as_str()).ok_or_else(wrong)?;
-    let text = call
-        .options
-        .aliases
-        .get(given)
-        .map_or(given, String::as_str);
+    let text = argument(call, arguments, "EntityNames").ok_or_else(wrong)?;
     let names: Vec<String> =
         serde_json::from_str(&text.replace('\'', "\"")).map_err(|_| wrong())?;
     let mut keys = Vec::new();

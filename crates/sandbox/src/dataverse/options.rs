@@ -119,7 +119,9 @@ impl Options {
             "tag" => self.tag = Some(value.to_owned()),
             "annotations" => self.annotations = value == "true",
             // Label languages and saved queries change nothing here.
-            "LabelLanguages" | "partitionId" => {}
+            "LabelLanguages" | "partitionId" | "SolutionUniqueName" | "size" => {}
+            // The upload of a file looks for its own among those given.
+            "sessiontoken" | "x-ms-file-name" => {}
             _ if name.starts_with('@') => {
                 self.aliases.insert(name.to_owned(), value.to_owned());
             }

@@ -10,9 +10,9 @@ use super::locate::{Located, bound, by_alternate_key, key_address, locate};
 use super::model::{ColumnFacts, Model, Table};
 use super::precondition::Condition;
 use super::session::{Call, Reply, ReplyBody, Session};
-use super::shape::{Shape, etag, pointing_at};
+use super::shape::{Shape, etag, members_of};
 use super::write;
-use super::{apply, csdl, delta, fetchxml, metadata, operations, read, sql};
+use super::{apply, csdl, delta, fetchxml, files, metadata, operations, read, sql};
 use crate::faults::Plan;
 
 /// Answers a request.
@@ -387,7 +387,7 @@ fn related(
     if !session.exists(table, id)? {
         return Err(ApiError::no_record(table.name(), id));
     }
-    let base = pointing_at(collection, table, id);
+    let base = members_of(collection, members, table, id);
     let member = |arguments: &[super::address::Argument]| -> ApiResult<String> {
         locate(session, call, members, arguments)?.found(members)
     };
@@ -398,14 +398,7 @@ fn related(
         }
         (None, [], "POST") => {
             let body = object(members.set(), &call.body)?;
-            let preset = [
-                (
-                    super::model::target_column(&collection.column),
-                    table.name().to_owned().into(),
-                ),
-                (collection.column.clone(), id.to_owned().into()),
-            ];
-            let new = write::create(session, call, members, &body, None, &preset)?;
+            let new = write::make_child(session, call, table, id, collection, &body)?;
             written(session, call, members, &new, StatusCode::CREATED, None)
         }
         (None, [one], "GET") if one.name == "$count" => {
@@ -442,7 +435,7 @@ fn related(
                     return Err(ApiError::malformed("$id is missing from the request."));
                 }
             };
-            write::set_lookup(session, call, members, &child, &collection.column, None)?;
+            write::untie(session, call, id, collection, &child)?;
             Ok(Reply::no_content())
         }
         (Some(arguments), [], "GET") => read::one(session, call, members, &member(arguments)?),
@@ -466,6 +459,11 @@ fn property(
     let column = table
         .property(name)
         .ok_or_else(|| ApiError::no_segment(name))?;
+    if files::is_file(column)
+        && let Some(reply) = files::answer(session, call, table, id, column, rest)?
+    {
+        return Ok(reply);
+    }
     match (rest, call.method.as_str()) {
         ([], "GET") => read::property(session, call, table, id, name),
         ([one], "GET") if one.name == "$value" => read::raw(session, table, id, name),

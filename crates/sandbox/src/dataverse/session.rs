@@ -89,6 +89,7 @@ pub(super) enum ReplyBody {
     Json(Json),
     Text(String),
     Xml(String),
+    Bytes(Vec<u8>),
 }
 
 impl Reply {

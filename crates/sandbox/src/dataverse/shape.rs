@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::errors::{ApiError, ApiResult};
 use super::filter::Filters;
 use super::formatted::formatted;
-use super::model::{Collection, ColumnFacts, Model, Table, VERSION, target_column};
+use super::model::{Collection, ColumnFacts, Model, Table, Tie, VERSION, target_column};
 use super::options::{Expand, Options};
 use super::session::{Call, Row, Session};
 use super::value;
@@ -296,7 +296,7 @@ fn expand_into(
         }
         Expanded::CountOfMany(collection, members) => {
             let id = row.text(table.id()).unwrap_or_default();
-            let condition = pointing_at(collection, table, id);
+            let condition = members_of(collection, members, table, id);
             let count = session.tx.count(members.name(), Some(&condition))?;
             body.insert(format!("{}@odata.count", expand.name), count.into());
         }
@@ -347,7 +347,7 @@ fn many(
     id: &str,
 ) -> ApiResult<Vec<Json>> {
     let filters = Filters::new(session.model, &call.options.aliases, session.now);
-    let mut condition = pointing_at(collection, table, id);
+    let mut condition = members_of(collection, members, table, id);
     if let Some(text) = &expand.options.filter {
         condition = condition.and(filters.condition(members, text)?);
     }
@@ -371,16 +371,32 @@ fn many(
         .collect()
 }
 
-/// The rows of a collection: those whose lookup points to a row.
-pub(super) fn pointing_at(collection: &Collection, table: &Table, id: &str) -> Sql {
-    Sql::new(
-        format!(
-            "t.{} = ? AND t.{} = ?",
-            quote(&collection.column),
-            quote(&target_column(&collection.column))
+/// The condition for the rows of a collection: those that belong to a row of `table`.
+pub(super) fn members_of(collection: &Collection, members: &Table, table: &Table, id: &str) -> Sql {
+    match &collection.by {
+        Tie::Lookup(column) => Sql::new(
+            format!(
+                "t.{} = ? AND t.{} = ?",
+                quote(column),
+                quote(&target_column(column))
+            ),
+            vec![Value::Text(id.into()), Value::Text(table.name().into())],
         ),
-        vec![Value::Text(id.into()), Value::Text(table.name().into())],
-    )
+        Tie::Links {
+            intersect,
+            near,
+            far,
+        } => Sql::new(
+            format!(
+                "t.{} IN (SELECT {} FROM {} WHERE {} = ?)",
+                quote(members.id()),
+                quote(far),
+                quote(intersect),
+                quote(near)
+            ),
+            vec![Value::Text(id.into())],
+        ),
+    }
 }
 
 fn link_options(options: &Options) -> String {

@@ -1,7 +1,10 @@
 //! The platform's own tables that integration work touches: users, the organisation, and the
 //! registration of webhooks (protocol reference A15).
 
-use crate::schema::{Choice, Column, ColumnKind, LookupTarget, RequiredLevel, Table};
+use crate::schema::{
+    AlternateKey, Choice, Column, ColumnKind, LookupTarget, ManyToMany, ManyToManyEnd,
+    RequiredLevel, Table, TableOrigin,
+};
 
 /// The platform's tables.
 pub(super) fn tables() -> Vec<Table> {
@@ -43,6 +46,13 @@ pub(super) fn tables() -> Vec<Table> {
                     "parentbusinessunitid",
                 ),
             ],
+        ),
+        table(
+            "role",
+            "Role",
+            "roles",
+            Some("name"),
+            vec![text("name", 100)],
         ),
         table(
             "organization",
@@ -228,6 +238,82 @@ pub(super) fn tables() -> Vec<Table> {
     ]
 }
 
+/// The platform's own many-to-many relationships.
+pub(super) fn many_to_many() -> Vec<ManyToMany> {
+    let relationship = |name: &str, intersect: &str, first: &str, second: &str| ManyToMany {
+        name: name.into(),
+        intersect: intersect.into(),
+        first: end(first, name),
+        second: end(second, name),
+    };
+    vec![
+        relationship(
+            "teammembership_association",
+            "teammembership",
+            "team",
+            "systemuser",
+        ),
+        relationship(
+            "systemuserroles_association",
+            "systemuserroles",
+            "systemuser",
+            "role",
+        ),
+        relationship("teamroles_association", "teamroles", "team", "role"),
+        relationship(
+            "accountleads_association",
+            "accountleads",
+            "account",
+            "lead",
+        ),
+        relationship(
+            "contactleads_association",
+            "contactleads",
+            "contact",
+            "lead",
+        ),
+    ]
+}
+
+fn end(table: &str, navigation: &str) -> ManyToManyEnd {
+    ManyToManyEnd {
+        table: table.into(),
+        navigation: navigation.into(),
+        column: format!("{table}id"),
+    }
+}
+
+/// The table that holds the links of a many-to-many relationship.
+pub(super) fn intersect(relationship: &ManyToMany) -> Table {
+    let name = relationship.intersect.as_str();
+    let id = |name: &str| Column {
+        read_only: true,
+        ..column(name, ColumnKind::Uniqueidentifier)
+    };
+    let columns = vec![
+        id(&format!("{name}id")),
+        id(&relationship.first.column),
+        id(&relationship.second.column),
+        Column {
+            read_only: true,
+            ..column(super::model::VERSION, ColumnKind::BigInt)
+        },
+    ];
+    Table {
+        origin: TableOrigin::Intersect,
+        change_tracking: false,
+        keys: vec![AlternateKey {
+            name: format!("{name}_links"),
+            columns: vec![
+                relationship.first.column.clone(),
+                relationship.second.column.clone(),
+            ],
+            assumed: false,
+        }],
+        ..table(name, name, &format!("{name}collection"), None, columns)
+    }
+}
+
 /// A plain optional column.
 pub(super) fn column(name: &str, kind: ColumnKind) -> Column {
     Column {
@@ -236,6 +322,7 @@ pub(super) fn column(name: &str, kind: ColumnKind) -> Column {
         required: RequiredLevel::None,
         read_only: false,
         label: None,
+        schema_name: None,
         assumed: false,
     }
 }
@@ -296,6 +383,8 @@ fn table(
         per_company: false,
         change_tracking: matches!(logical_name, "systemuser" | "team" | "businessunit"),
         assumed: false,
+        label: None,
+        origin: TableOrigin::Published,
         columns,
         keys: Vec::new(),
     }

@@ -2,7 +2,10 @@
 
 mod batches;
 mod changes;
+mod customizing;
+mod files;
 mod hooks;
+mod links;
 mod metadata;
 mod queries;
 mod robustness;

@@ -2,6 +2,8 @@
 //! the service (protocol reference A3, A13 and D): empty text is null, decimals are rounded to
 //! their column's precision, times are whole seconds of UTC, GUIDs are lower case.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
@@ -88,7 +90,29 @@ pub(super) fn from_json(table: &Table, column: &Column, json: &Json) -> ApiResul
             not_too_early(TimeZone::UTC.to_datetime(time).date())?;
             Ok(Value::Text(instant_text(time)))
         }
-        ColumnKind::Uniqueidentifier | ColumnKind::Lookup { .. } => {
+        ColumnKind::MultiSelect { options } => {
+            let text = match json {
+                Json::Number(number) => number.to_string(),
+                other => other
+                    .as_str()
+                    .ok_or_else(|| misfit("Edm.String"))?
+                    .to_owned(),
+            };
+            if text.trim().is_empty() {
+                return Ok(Value::Null);
+            }
+            let numbers = several(&text).ok_or_else(|| misfit("Edm.String"))?;
+            for number in &numbers {
+                choice(table, name, options, *number)?;
+            }
+            Ok(Value::Text(several_text(&numbers)))
+        }
+        ColumnKind::Image { .. } => {
+            let text = json.as_str().ok_or_else(|| misfit("Edm.Binary"))?;
+            let bytes = STANDARD.decode(text).map_err(|_| misfit("Edm.Binary"))?;
+            Ok(Value::Text(STANDARD.encode(bytes)))
+        }
+        ColumnKind::Uniqueidentifier | ColumnKind::Lookup { .. } | ColumnKind::File { .. } => {
             let text = json.as_str().ok_or_else(|| misfit("Edm.Guid"))?;
             guid(text)
                 .map(Value::Text)
@@ -121,6 +145,22 @@ fn choice(table: &Table, name: &str, options: &[Choice], number: i64) -> ApiResu
         name,
         &accepted.join(","),
     ))
+}
+
+/// The numbers in `"1,3"`.
+pub(super) fn several(text: &str) -> Option<Vec<i64>> {
+    text.split(',')
+        .map(|number| number.trim().parse().ok())
+        .collect()
+}
+
+/// Numbers as a column of several choices stores them: in order, each once.
+pub(super) fn several_text(numbers: &[i64]) -> String {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    texts.join(",")
 }
 
 fn not_too_early(date: Date) -> ApiResult<()> {

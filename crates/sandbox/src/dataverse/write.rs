@@ -11,13 +11,14 @@ use uuid::Uuid;
 use super::change::{Change, put_lookup, read};
 use super::computed::{defaults, derived, follow_state};
 use super::errors::{ApiError, ApiResult};
-use super::model::{Collection, Table, VERSION, target_column};
+use super::links::{self, Link};
+use super::model::{Collection, Reference, Table, Tie, VERSION, target_column};
 use super::precondition::Condition;
 use super::session::{Call, Effect, Row, Session, by_id};
-use super::value;
+use super::{files, value};
 use crate::counters::WriteKind;
 use crate::rows::{RowsError, Sql, Value, quote};
-use crate::schema::{ColumnKind, RequiredLevel};
+use crate::schema::{ColumnKind, OnDelete, RequiredLevel};
 
 /// Makes a row; gives its id. `preset` values hold where the body says nothing else.
 pub(super) fn create(
@@ -28,6 +29,12 @@ pub(super) fn create(
     id: Option<&str>,
     preset: &[(String, Value)],
 ) -> ApiResult<String> {
+    if table.is_intersect() {
+        return Err(ApiError::invalid_argument(format!(
+            "Rows of {} are made by associating the rows of its two ends.",
+            table.name()
+        )));
+    }
     let mut change = read(session, call, table, body)?;
     for (name, value) in preset {
         change
@@ -179,47 +186,18 @@ pub(super) fn delete(
         return Err(ApiError::version_mismatch());
     }
     for reference in &table.referenced_by {
-        let pointing = Sql::new(
-            format!(
-                "t.{} = ? AND t.{} = ?",
-                quote(&reference.column),
-                quote(&target_column(&reference.column))
-            ),
-            vec![Value::Text(id.into()), Value::Text(table.name().into())],
-        );
-        if reference.restricts {
-            if session.tx.count(&reference.table, Some(&pointing))? > 0 {
-                return Err(ApiError::new(
-                    axum::http::StatusCode::METHOD_NOT_ALLOWED,
-                    "0x80040227",
-                    "The object you tried to delete is associated with another object and cannot \
-                     be deleted.",
-                ));
-            }
-            continue;
-        }
-        let Some(other) = session.model.table(&reference.table) else {
-            continue;
-        };
-        // System links to users and teams stay: their rows are never really gone.
-        let by_platform = reference.column.starts_with("owning")
-            || matches!(
-                reference.column.as_str(),
-                "createdby" | "modifiedby" | "createdonbehalfby" | "modifiedonbehalfby" | "ownerid"
-            );
-        if by_platform {
-            continue;
-        }
-        let linked = session.rows(other, &[], &[], |select| select.filter(pointing))?;
-        for row in linked {
-            let row_id = row.text(other.id()).unwrap_or_default();
-            let Some(whole) = session.whole_row(other, row_id)? else {
-                continue;
-            };
-            let mut values = BTreeMap::new();
-            values.insert(reference.column.clone(), Value::Null);
-            values.insert(target_column(&reference.column), Value::Null);
-            change_row(session, call, other, &whole, values)?;
+        let in_use = reference.delete == OnDelete::Restrict
+            && session
+                .tx
+                .count(&reference.table, Some(&pointing_to(reference, table, id)))?
+                > 0;
+        if in_use {
+            return Err(ApiError::new(
+                axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                "0x80040227",
+                "The object you tried to delete is associated with another object and cannot be \
+                 deleted.",
+            ));
         }
     }
     session.tx.delete(table.name(), &by_id(table, id))?;
@@ -234,7 +212,59 @@ pub(super) fn delete(
         id,
         &BTreeMap::new(),
         Some(&before),
+    )?;
+    links::forget_all(session, table, id)?;
+    files::forget_all(session, table, id)?;
+    // The row is gone before what hung on it, so that rows that point to each other end.
+    for reference in &table.referenced_by {
+        let_go(session, call, reference, table, id)?;
+    }
+    Ok(())
+}
+
+/// The rows that point to a row through one lookup.
+fn pointing_to(reference: &Reference, table: &Table, id: &str) -> Sql {
+    Sql::new(
+        format!(
+            "t.{} = ? AND t.{} = ?",
+            quote(&reference.column),
+            quote(&target_column(&reference.column))
+        ),
+        vec![Value::Text(id.into()), Value::Text(table.name().into())],
     )
+}
+
+/// Does with the rows that pointed to a deleted row what their relationship says.
+fn let_go(
+    session: &Session<'_>,
+    call: &Call,
+    reference: &Reference,
+    table: &Table,
+    id: &str,
+) -> ApiResult<()> {
+    let Some(other) = session.model.table(&reference.table) else {
+        return Ok(());
+    };
+    if !matches!(reference.delete, OnDelete::Cascade | OnDelete::RemoveLink) {
+        return Ok(());
+    }
+    let condition = pointing_to(reference, table, id);
+    let linked = session.rows(other, &[], &[], |select| select.filter(condition))?;
+    for row in linked {
+        let row_id = row.text(other.id()).unwrap_or_default();
+        // A cascade may have taken it already.
+        let Some(whole) = session.whole_row(other, row_id)? else {
+            continue;
+        };
+        if reference.delete == OnDelete::Cascade {
+            delete(session, call, other, row_id, Condition::None)?;
+            continue;
+        }
+        let mut values = BTreeMap::new();
+        put_lookup(&mut values, &reference.column, None);
+        change_row(session, call, other, &whole, values)?;
+    }
+    Ok(())
 }
 
 /// Points a lookup of a row to another row, or to nothing.
@@ -258,7 +288,7 @@ pub(super) fn set_lookup(
     change_row(session, call, table, &before, values)
 }
 
-/// Points a row of a collection back to the row it belongs to.
+/// Ties a row that is there to the row whose collection it shall be in.
 pub(super) fn tie(
     session: &Session<'_>,
     call: &Call,
@@ -267,38 +297,83 @@ pub(super) fn tie(
     collection: &Collection,
     child: &str,
 ) -> ApiResult<()> {
-    let Some(members) = session.model.table(&collection.table) else {
-        return Err(ApiError::no_segment(&collection.table));
-    };
-    set_lookup(
-        session,
-        call,
-        members,
-        child,
-        &collection.column,
-        Some((table, id)),
-    )
+    match &collection.by {
+        Tie::Lookup(column) => {
+            let members = members(session, collection)?;
+            set_lookup(session, call, members, child, column, Some((table, id)))
+        }
+        Tie::Links {
+            intersect,
+            near,
+            far,
+        } => links::make(
+            session,
+            &Link {
+                intersect,
+                near: (near, id),
+                far: (far, child),
+            },
+        ),
+    }
 }
 
-fn make_child(
+/// Takes a row out of the collection of another one.
+pub(super) fn untie(
+    session: &Session<'_>,
+    call: &Call,
+    id: &str,
+    collection: &Collection,
+    child: &str,
+) -> ApiResult<()> {
+    match &collection.by {
+        Tie::Lookup(column) => {
+            let members = members(session, collection)?;
+            set_lookup(session, call, members, child, column, None)
+        }
+        Tie::Links {
+            intersect,
+            near,
+            far,
+        } => links::undo(
+            session,
+            &Link {
+                intersect,
+                near: (near, id),
+                far: (far, child),
+            },
+        ),
+    }
+}
+
+fn members<'m>(session: &Session<'m>, collection: &Collection) -> ApiResult<&'m Table> {
+    let members = session.model.table(&collection.table);
+    members.ok_or_else(|| ApiError::no_segment(&collection.table))
+}
+
+/// Makes a row in the collection of another one; gives its id.
+pub(super) fn make_child(
     session: &Session<'_>,
     call: &Call,
     table: &Table,
     id: &str,
     collection: &Collection,
     body: &Map<String, Json>,
-) -> ApiResult<()> {
-    let Some(members) = session.model.table(&collection.table) else {
-        return Err(ApiError::no_segment(&collection.table));
-    };
-    let preset = [
-        (
-            target_column(&collection.column),
-            Value::Text(table.name().into()),
-        ),
-        (collection.column.clone(), Value::Text(id.into())),
-    ];
-    create(session, call, members, body, None, &preset).map(|_| ())
+) -> ApiResult<String> {
+    let members = members(session, collection)?;
+    match &collection.by {
+        Tie::Lookup(column) => {
+            let preset = [
+                (target_column(column), Value::Text(table.name().into())),
+                (column.clone(), Value::Text(id.into())),
+            ];
+            create(session, call, members, body, None, &preset)
+        }
+        Tie::Links { .. } => {
+            let child = create(session, call, members, body, None, &[])?;
+            tie(session, call, table, id, collection, &child)?;
+            Ok(child)
+        }
+    }
 }
 
 fn make_parents(session: &Session<'_>, call: &Call, change: &mut Change<'_>) -> ApiResult<()> {

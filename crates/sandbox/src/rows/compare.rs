@@ -1,17 +1,20 @@
 //! How stored values compare: the collations and functions that SQL statements of a stand-in use.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::str::FromStr;
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rust_decimal::Decimal;
 
-/// Makes `FOLDED`, `DECIMAL`, `fold(text)`, `tsql_like(text, pattern)`, `decimal_sum(value)`
-/// and `decimal_avg(value)` known to a connection.
+/// Makes `FOLDED`, `ACCENTLESS`, `DECIMAL`, `fold(text)`, `tsql_like(text, pattern)`,
+/// `decimal_sum(value)` and `decimal_avg(value)` known to a connection.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_collation("FOLDED", compare_folded)?;
+    connection.create_collation("ACCENTLESS", compare_accentless)?;
     connection.create_collation("DECIMAL", compare_decimals)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("fold", 1, flags, |arguments| {
@@ -24,7 +27,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let pattern = arguments.get::<Option<String>>(1)?;
         Ok(text
             .zip(pattern)
-            .map(|(text, pattern)| like(&text, &pattern)))
+            .map(|(text, pattern)| like(&bare(&text), &bare(&pattern))))
     })
 }
 
@@ -48,6 +51,24 @@ pub fn compare_folded(left: &str, right: &str) -> Ordering {
         .chars()
         .flat_map(char::to_lowercase);
     left.cmp(right)
+}
+
+/// Compares as Dataverse does: case, accents and trailing spaces do not count.
+pub fn compare_accentless(left: &str, right: &str) -> Ordering {
+    compare_folded(&bare(left), &bare(right))
+}
+
+/// A text without the accents of its letters.
+fn bare(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
+    // The combining marks that Latin, Greek and Cyrillic letters are decomposed into.
+    let letters = decomposed
+        .chars()
+        .filter(|character| !('\u{300}'..='\u{36f}').contains(character));
+    Cow::Owned(letters.collect())
 }
 
 /// Compares two texts as numbers; what is no number stands before all numbers, in text order.

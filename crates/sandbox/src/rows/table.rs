@@ -24,6 +24,8 @@ pub enum Collation {
     Binary,
     /// Without case and trailing spaces.
     Folded,
+    /// Without case, accents and trailing spaces.
+    Accentless,
     /// As decimal numbers.
     Decimal,
 }
@@ -46,6 +48,15 @@ impl Column {
             name: name.into(),
             sql_type: SqlType::Text,
             collation: Collation::Folded,
+        }
+    }
+
+    /// A text column that compares without case, accents and trailing spaces.
+    pub fn accentless(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            sql_type: SqlType::Text,
+            collation: Collation::Accentless,
         }
     }
 
@@ -121,7 +132,7 @@ impl Table {
             }
         }
         for columns in &self.unique {
-            let name = format!("{}_unique_{}", self.name, columns.join("_"));
+            let name = self.unique_index(columns);
             connection.execute_batch(&format!(
                 "CREATE UNIQUE INDEX IF NOT EXISTS {} ON {} ({})",
                 quote(&name),
@@ -132,12 +143,45 @@ impl Table {
         for column in &self.indexed {
             connection.execute_batch(&format!(
                 "CREATE INDEX IF NOT EXISTS {} ON {} ({})",
-                quote(&format!("{}_by_{column}", self.name)),
+                quote(&self.plain_index(column)),
                 quote(&self.name),
                 quote(column)
             ))?;
         }
         Ok(())
+    }
+
+    /// Drops what the table has no longer: `earlier` is what it was before.
+    pub(super) fn drop_lost(
+        &self,
+        connection: &Connection,
+        earlier: &Self,
+    ) -> Result<(), RowsError> {
+        let lost = |name: &String| !self.columns.iter().any(|column| column.name == *name);
+        for columns in &earlier.unique {
+            if !self.unique.contains(columns) {
+                drop_index(connection, &earlier.unique_index(columns))?;
+            }
+        }
+        for column in earlier.indexed.iter().filter(|column| lost(column)) {
+            drop_index(connection, &earlier.plain_index(column))?;
+        }
+        for column in earlier.columns.iter().filter(|column| lost(&column.name)) {
+            connection.execute_batch(&format!(
+                "ALTER TABLE {} DROP COLUMN {}",
+                quote(&self.name),
+                quote(&column.name)
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn unique_index(&self, columns: &[String]) -> String {
+        format!("{}_unique_{}", self.name, columns.join("_"))
+    }
+
+    fn plain_index(&self, column: &str) -> String {
+        format!("{}_by_{column}", self.name)
     }
 
     fn create_statement(&self) -> String {
@@ -162,6 +206,7 @@ impl Column {
         let collation = match self.collation {
             Collation::Binary => "",
             Collation::Folded => " COLLATE FOLDED",
+            Collation::Accentless => " COLLATE ACCENTLESS",
             Collation::Decimal => " COLLATE DECIMAL",
         };
         format!("{} {sql_type}{collation}", quote(&self.name))
@@ -179,6 +224,10 @@ pub(super) fn quoted_list<S: AsRef<str>>(names: &[S]) -> String {
         .map(|name| quote(name.as_ref()))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn drop_index(connection: &Connection, name: &str) -> Result<(), RowsError> {
+    Ok(connection.execute_batch(&format!("DROP INDEX IF EXISTS {}", quote(name)))?)
 }
 
 fn stored_columns(connection: &Connection, table: &str) -> Result<Vec<String>, RowsError> {

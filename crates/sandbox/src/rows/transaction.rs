@@ -14,6 +14,12 @@ pub(super) const OWN_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS _deletions (
         version INTEGER PRIMARY KEY, tbl TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS _deletions_by_table ON _deletions (tbl, version);
+    CREATE TABLE IF NOT EXISTS _documents (
+        number INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS _files (
+        id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
+        content BLOB NOT NULL);
+    CREATE INDEX IF NOT EXISTS _files_by_owner ON _files (owner);
 ";
 
 /// A row that was deleted.
@@ -77,6 +83,28 @@ impl<'a> Tx<'a> {
             &[Value::Text(name.into()), Value::Integer(value)],
         )?;
         Ok(())
+    }
+
+    /// Keeps a text of some kind; the texts of a kind stay in the order in which they came.
+    pub fn keep_document(&self, kind: &str, text: &Value) -> Result<(), RowsError> {
+        self.execute(
+            "INSERT INTO _documents (kind, text) VALUES (?, ?)",
+            &[Value::Text(kind.into()), text.clone()],
+        )?;
+        Ok(())
+    }
+
+    /// The kept texts of a kind, oldest first.
+    pub fn documents(&self, kind: &str) -> Result<Vec<String>, RowsError> {
+        let found = self.query(
+            "SELECT text FROM _documents WHERE kind = ? ORDER BY number",
+            &[Value::Text(kind.into())],
+        )?;
+        let texts = found.into_iter().flatten().filter_map(|value| match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        });
+        Ok(texts.collect())
     }
 
     /// Inserts a row.

@@ -5,11 +5,20 @@ use serde::{Deserialize, Serialize};
 
 use super::is_off;
 
-/// All tables of the Dataverse stand-in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// All tables of the Dataverse stand-in, and what ties them beyond their lookups.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataverseSchema {
     /// Tables in the order of their logical names.
     pub tables: Vec<Table>,
+    /// Names and habits of one-to-many relationships that have others than the usual ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_to_many: Vec<OneToMany>,
+    /// Many-to-many relationships.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub many_to_many: Vec<ManyToMany>,
+    /// Choices that several columns may share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub option_sets: Vec<OptionSet>,
 }
 
 impl DataverseSchema {
@@ -50,6 +59,12 @@ pub struct Table {
     /// Not published: derived from the table maps.
     #[serde(default, skip_serializing_if = "is_off")]
     pub assumed: bool,
+    /// What it is called in front of people, where that is not its schema name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "TableOrigin::is_published")]
+    pub origin: TableOrigin,
     /// Columns in the order of their logical names, the primary key first.
     pub columns: Vec<Column>,
     /// Alternate keys.
@@ -93,6 +108,10 @@ pub struct Column {
     /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The name as it was given when the column was made; only columns that were made through the
+    /// Web API have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_name: Option<String>,
     /// Not published: inferred.
     #[serde(default, skip_serializing_if = "is_off")]
     pub assumed: bool,
@@ -156,6 +175,11 @@ pub enum ColumnKind {
         /// The list.
         options: Vec<Choice>,
     },
+    /// Some of a list, on the wire as `"1,3"`.
+    MultiSelect {
+        /// The list.
+        options: Vec<Choice>,
+    },
     /// The row's `statecode`.
     State {
         /// The list.
@@ -173,6 +197,16 @@ pub enum ColumnKind {
     },
     /// A GUID that is no reference.
     Uniqueidentifier,
+    /// A file of a row; its value is the id of the stored file.
+    File {
+        /// Largest file.
+        max_kilobytes: u32,
+    },
+    /// A picture of a row.
+    Image {
+        /// Largest picture.
+        max_kilobytes: u32,
+    },
 }
 
 /// How a date column treats time zones.
@@ -203,6 +237,94 @@ pub struct LookupTarget {
     pub table: String,
     /// Navigation property, case-sensitive: `transactioncurrencyid`, `customerid_account`.
     pub navigation: String,
+}
+
+/// Where a table comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableOrigin {
+    /// It was there from the start.
+    #[default]
+    Published,
+    /// It was made through the Web API.
+    Custom,
+    /// It holds the links of a many-to-many relationship.
+    Intersect,
+}
+
+impl TableOrigin {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde asks for"
+    )]
+    fn is_published(&self) -> bool {
+        *self == Self::Published
+    }
+}
+
+/// A one-to-many relationship: one target of one lookup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneToMany {
+    /// Its schema name, which is also the collection's property name.
+    pub name: String,
+    /// Logical name of the table that has the lookup.
+    pub table: String,
+    /// Logical name of the lookup column.
+    pub column: String,
+    /// Logical name of the table that the lookup points to.
+    pub target: String,
+    /// What becomes of the rows of `table` when the row they point to is deleted.
+    #[serde(default)]
+    pub delete: OnDelete,
+}
+
+/// What becomes of rows that point to a row that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnDelete {
+    /// Their lookup is emptied.
+    #[default]
+    RemoveLink,
+    /// They are deleted too.
+    Cascade,
+    /// The deletion is refused while there are any.
+    Restrict,
+    /// Nothing.
+    NoCascade,
+}
+
+/// A many-to-many relationship between two tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManyToMany {
+    /// Its schema name.
+    pub name: String,
+    /// Logical name of the table that holds the links.
+    pub intersect: String,
+    /// One end.
+    pub first: ManyToManyEnd,
+    /// The other end.
+    pub second: ManyToManyEnd,
+}
+
+/// One end of a many-to-many relationship.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManyToManyEnd {
+    /// Logical name of the table.
+    pub table: String,
+    /// The collection property on this table's rows.
+    pub navigation: String,
+    /// The column of the intersect table that holds this end's id.
+    pub column: String,
+}
+
+/// A choice that several columns may share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionSet {
+    /// Its name.
+    pub name: String,
+    /// What it is called in front of people.
+    pub label: String,
+    /// Its options.
+    pub options: Vec<Choice>,
 }
 
 /// How badly a value is needed.
