@@ -10,23 +10,8 @@ impl BatchRequest {
     /// Decodes a batch from the value of its `Content-Type` header and its body. Offsets in
     /// errors count from the start of the body (of the header, for a bad header).
     pub fn decode(content_type: &str, body: &[u8]) -> Result<Self, ParseError> {
-        let parts = outer(content_type, body)?
-            .into_iter()
-            .map(|part| {
-                Ok(match open(part)? {
-                    Part::Http {
-                        content_id,
-                        content,
-                    } => RequestPart::Single(request(content_id, content)?),
-                    Part::ChangeSet(parts) => RequestPart::ChangeSet(
-                        parts
-                            .into_iter()
-                            .map(|(content_id, content)| request(content_id, content))
-                            .collect::<Result<_, _>>()?,
-                    ),
-                })
-            })
-            .collect::<Result<_, ParseError>>()?;
+        let (single, change_set) = (RequestPart::Single, RequestPart::ChangeSet);
+        let parts = parts_of(content_type, body, request, single, change_set)?;
         Ok(Self { parts })
     }
 }
@@ -34,23 +19,8 @@ impl BatchRequest {
 impl BatchResponse {
     /// Decodes the response to a batch from the value of its `Content-Type` header and its body.
     pub fn decode(content_type: &str, body: &[u8]) -> Result<Self, ParseError> {
-        let parts = outer(content_type, body)?
-            .into_iter()
-            .map(|part| {
-                Ok(match open(part)? {
-                    Part::Http {
-                        content_id,
-                        content,
-                    } => ResponsePart::Single(response(content_id, content)?),
-                    Part::ChangeSet(parts) => ResponsePart::ChangeSet(
-                        parts
-                            .into_iter()
-                            .map(|(content_id, content)| response(content_id, content))
-                            .collect::<Result<_, _>>()?,
-                    ),
-                })
-            })
-            .collect::<Result<_, ParseError>>()?;
+        let (single, change_set) = (ResponsePart::Single, ResponsePart::ChangeSet);
+        let parts = parts_of(content_type, body, response, single, change_set)?;
         Ok(Self { parts })
     }
 
@@ -61,6 +31,33 @@ impl BatchResponse {
             ResponsePart::ChangeSet(responses) => responses.as_slice(),
         })
     }
+}
+
+/// Reads the parts of a batch, each message with `read`.
+fn parts_of<M, P>(
+    content_type: &str,
+    body: &[u8],
+    read: fn(Option<String>, Piece<'_>) -> Result<M, ParseError>,
+    single: fn(M) -> P,
+    change_set: fn(Vec<M>) -> P,
+) -> Result<Vec<P>, ParseError> {
+    let read_part = |part| {
+        Ok(match open(part)? {
+            Part::Http {
+                content_id,
+                content,
+            } => single(read(content_id, content)?),
+            Part::ChangeSet(messages) => {
+                let messages = messages.into_iter();
+                let read = messages.map(|(content_id, content)| read(content_id, content));
+                change_set(read.collect::<Result<_, _>>()?)
+            }
+        })
+    };
+    outer(content_type, body)?
+        .into_iter()
+        .map(read_part)
+        .collect()
 }
 
 fn outer<'a>(content_type: &str, body: &'a [u8]) -> Result<Vec<Piece<'a>>, ParseError> {
