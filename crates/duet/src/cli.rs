@@ -6,6 +6,8 @@ pub mod completions;
 pub mod conflicts;
 pub mod demo;
 pub mod explain;
+pub mod export;
+pub mod import;
 pub mod odata;
 pub mod package;
 pub mod parked;
@@ -94,6 +96,10 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Turn maps of Dual-write into map files
+    Import(import::ImportArgs),
+    /// Write maps as documents of Dual-write
+    Export(export::ExportArgs),
     /// List, show and install solution packages
     Package(package::PackageArgs),
     /// Look into OData texts
@@ -147,6 +153,8 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Retry(args) => retry::run(args, &global, terminal).await,
             Command::Conflicts(args) => conflicts::run(args, &global, terminal).await,
             Command::Audit(args) => audit::run(&args, &global, terminal).await,
+            Command::Import(args) => import::run(args, &global, terminal).await,
+            Command::Export(args) => export::run(args, &global, terminal).await,
             Command::Trace(args) => trace::run(args, &global, terminal).await,
             // Answered above, without a runtime.
             Command::Explain(_)

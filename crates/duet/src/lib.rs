@@ -3,7 +3,8 @@
 //! 1. [`cli`] parses arguments; each command is a thin file over the library crates.
 //! 2. [`config`] reads `duet.yaml`, [`map_files`] the maps, [`schemas`] what both sides promise;
 //!    [`project`] puts them together into an engine, [`live`] runs it.
-//! 3. [`packages`] are the out-of-the-box maps, installed by module.
+//! 3. [`packages`] are the out-of-the-box maps, installed by module; [`microsoft`] brings the maps
+//!    of Dual-write in and out.
 //! 4. [`stand_ins`] and [`demo`] show it at work without any real system.
 //! 5. [`terminal`], [`render`], [`progress`], [`report`]: how findings and data reach people and
 //!    programs; [`failure`] and [`exit`] tell how a command ended.
@@ -16,6 +17,7 @@ pub mod exit;
 pub mod failure;
 pub mod live;
 pub mod map_files;
+pub mod microsoft;
 pub mod packages;
 pub mod progress;
 pub mod project;

@@ -123,6 +123,18 @@ impl Leg {
                     None
                 }
             });
+            if defaults_in_value_map(mapping) {
+                remarks.push(Remark {
+                    code: codes::NOT_EXPRESSED,
+                    severity: Severity::Note,
+                    path: here(),
+                    message: format!(
+                        "the value map of {} has a default; the map writes it where the source is empty",
+                        names(mapping)
+                    ),
+                    fix: None,
+                });
+            }
             if creates_values(mapping) {
                 remarks.push(Remark::warning(
                     codes::NOT_EXPRESSED,
@@ -167,15 +179,27 @@ fn member_is_on(mapping: &Json, name: &str) -> bool {
         .is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
-fn creates_values(mapping: &Json) -> bool {
+fn transforms(mapping: &Json) -> &[Json] {
     mapping
         .as_object()
         .and_then(|m| member::get(m, "valueTransforms"))
         .and_then(Json::as_array)
-        .is_some_and(|list| {
-            list.iter()
-                .any(|t| member_is_on(t, "createValuesOnDestination"))
-        })
+        .map_or(&[], Vec::as_slice)
+}
+
+fn creates_values(mapping: &Json) -> bool {
+    let mut transforms = transforms(mapping).iter();
+    transforms.any(|transform| member_is_on(transform, "createValuesOnDestination"))
+}
+
+/// Whether a value map carries a default of its own, whose exact meaning is not documented.
+fn defaults_in_value_map(mapping: &Json) -> bool {
+    let mut transforms = transforms(mapping).iter().filter_map(Json::as_object);
+    transforms.any(|transform| {
+        member::filled(transform, "transformType")
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("ValueMap"))
+            && member::get(transform, "defaultValue").is_some_and(|value| !value.is_null())
+    })
 }
 
 /// Which side a leg calls its source: F&O unless the leg says that Dataverse is.

@@ -195,6 +195,20 @@ pub(super) fn tables() -> Vec<Table> {
                 ),
             ],
         ),
+        // Dual-write keeps each saved version of a map as a row, the map itself as JSON.
+        table(
+            "msdyn_dualwriteentitymap",
+            "msdyn_dualwriteentitymap",
+            "msdyn_dualwriteentitymaps",
+            Some("msdyn_name"),
+            vec![
+                text("msdyn_name", 400),
+                text("msdyn_displayname", 400),
+                text("msdyn_version", 100),
+                memo("msdyn_mapping"),
+                memo("msdyn_properties"),
+            ],
+        ),
         table(
             "asyncoperation",
             "AsyncOperation",
@@ -329,6 +343,15 @@ pub(super) fn column(name: &str, kind: ColumnKind) -> Column {
 
 fn text(name: &str, max_length: u32) -> Column {
     column(name, ColumnKind::String { max_length })
+}
+
+fn memo(name: &str) -> Column {
+    column(
+        name,
+        ColumnKind::Memo {
+            max_length: 1_048_576,
+        },
+    )
 }
 
 fn whole() -> ColumnKind {

@@ -1,0 +1,324 @@
+//! Maps of Dual-write in and out with real processes: all published maps as one export, an exported
+//! solution, and a Dataverse that keeps them.
+#![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+use duet::demo::caller::Caller;
+use duet::demo::project_files::{self, Addresses};
+use duet::stand_ins::{Plan, StandIns, USER};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+fn duet(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .env_remove("RUST_LOG")
+        .env_remove("DUET_CONFIG")
+        .env("NO_COLOR", "1");
+    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
+        command.env_remove(proxy);
+    }
+    command.output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    let streams = [text(&output.stderr), text(&output.stdout)];
+    let shown: Vec<String> = streams
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect();
+    format!(
+        "{}\nexit code {}",
+        shown.join("\n"),
+        output.status.code().unwrap()
+    )
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", told(output)))
+}
+
+/// A project whose systems are never asked.
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = Addresses {
+        finops: "http://127.0.0.1:1".to_owned(),
+        dataverse: "http://127.0.0.1:2".to_owned(),
+        listen: "127.0.0.1:0".to_owned(),
+    };
+    project_files::write(folder.path(), &addresses).unwrap();
+    fs::remove_dir_all(folder.path().join("maps")).unwrap();
+    folder
+}
+
+#[test]
+fn every_published_map_travels_as_one_export_and_back() {
+    let folder = project();
+    let packages = [
+        "application-core",
+        "finance",
+        "human-resources",
+        "supply-chain",
+    ]
+    .into_iter()
+    .chain(["asset-management", "notes", "party"]);
+    let install: Vec<&str> = ["package", "install"].into_iter().chain(packages).collect();
+    assert!(duet(folder.path(), &install).status.success());
+    assert!(
+        duet(folder.path(), &["export", "--to", "exported"])
+            .status
+            .success()
+    );
+    // As an environment answers a query for them.
+    let mut rows = Vec::new();
+    for file in fs::read_dir(folder.path().join("exported")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        rows.push(json!({
+            "msdyn_name": name,
+            "msdyn_version": "1.0.0.1",
+            "msdyn_mapping": fs::read_to_string(path).unwrap(),
+        }));
+    }
+    assert_eq!(rows.len(), 135);
+    let page = json!({ "value": rows });
+    fs::write(folder.path().join("page.json"), page.to_string()).unwrap();
+    fs::remove_dir_all(folder.path().join("maps")).unwrap();
+
+    let report = json_of(&duet(folder.path(), &["import", "page.json", "--json"]));
+    assert_eq!(report["maps"].as_array().unwrap().len(), 135);
+    assert_eq!(
+        (&report["mappings"], &report["lines"]),
+        (&json!(1692), &json!(1692))
+    );
+    assert_eq!(report["findings"], json!([]));
+
+    assert!(
+        duet(folder.path(), &["export", "--to", "again"])
+            .status
+            .success()
+    );
+    for row in rows {
+        let name = row["msdyn_name"].as_str().unwrap();
+        let again = fs::read_to_string(folder.path().join(format!("again/{name}.json"))).unwrap();
+        let before: Value = serde_json::from_str(row["msdyn_mapping"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&again).unwrap(),
+            before,
+            "{name}"
+        );
+    }
+
+    // Twice is once.
+    let report = json_of(&duet(folder.path(), &["import", "page.json", "--json"]));
+    let actions = report["maps"].as_array().unwrap().iter();
+    assert!(
+        actions.clone().all(|map| map["action"] == "same"),
+        "{report:#}"
+    );
+}
+
+/// A map as a team may have changed it.
+fn own_map() -> Value {
+    json!({
+        "name": "[Time report] - [sst_reports]",
+        "leftEnvironmentType": "AX",
+        "centerEnvironmentType": "CRM",
+        "legs": [{
+            "id": "001",
+            "sourceSchema": "Time report",
+            "destinationSchema": "sst_reports",
+            "sourceEnvironmentType": "AX",
+            "destinationEnvironmentType": "CRM",
+            "sourceFilter": "(Hours > 0",
+            "fieldMappings": [
+                { "syncDirection": "3", "sourceField": "REPORTID", "destinationField": "sst_name", "isSystemGenerated": true },
+                { "syncDirection": 1, "sourceField": "HOURS", "destinationField": "sst_hours",
+                  "valueTransforms": [{ "transformType": "Round", "digits": 2 }] },
+                { "syncDirection": 2, "sourceField": "STATUS", "destinationField": "sst_status",
+                  "valueTransforms": [{ "transformType": "ValueMap", "valueMap": { "draft": "1", "sent": "2" } }] },
+            ],
+        }],
+    })
+}
+
+#[test]
+fn what_no_map_can_say_is_told() {
+    let folder = project();
+    let text = serde_json::to_string_pretty(&own_map()).unwrap();
+    fs::write(folder.path().join("own.json"), text).unwrap();
+    insta::assert_snapshot!(told(&duet(folder.path(), &["import", "own.json"])), @r#"
+    warning[DUET1209]: the public name of the entity `Time report` is not known; the map says `Timereport`
+     --> own.json:8:23
+      |
+    8 |       "sourceSchema": "Time report",
+      |                       ^^^^^^^^^^^^^
+      |
+      = help: check it with `duet check`, or import with both systems at hand: `--connect`
+
+    warning[DUET1204]: `HOURS` ↔ `sst_hours` is left out of the map: Duet knows no transform `Round`
+      --> own.json:25:13
+       |
+    25 |             {
+       |             ^
+       |
+       = help: write the line by hand if the field has to travel; the original stays beside the map and goes back with an export
+
+    warning[DUET1210]: the filter of the left side does not read: at offset 10: a `)` is missing here
+      --> own.json:12:23
+       |
+    12 |       "sourceFilter": "(Hours > 0",
+       |                       ^^^^^^^^^^^^
+       |
+       = help: correct it in the map; `duet check` points at the place
+
+    warning[DUET1207]: the integration key is guessed: REPORTID = sst_name; its lines are those that the system made itself
+     --> own.json:6:5
+      |
+    6 |     {
+      |     ^
+      |
+      = help: compare it with Environment details > Integration key, and correct `key:`
+
+    note[DUET1205]: `digits` means nothing to Duet; it stays beside the map and goes back with an export
+      --> own.json:27:25
+       |
+    27 |               "digits": 2
+       |                         ^
+    MAP                      LEFT        RIGHT        MAPPINGS  LINES  FILE
+    time-report.sst_reports  Timereport  sst_reports         3      2  added
+
+    Maps: 1. Field mappings: 3, of which 2 are lines and 1 are left out.
+    exit code 0
+    "#);
+    let written = fs::read_to_string(
+        folder
+            .path()
+            .join("maps/imported/time-report.sst_reports.yaml"),
+    );
+    insta::assert_snapshot!(written.unwrap(), @"
+    map: time-report.sst_reports
+    version: 1.0.0
+    why: Imported from [Time report] - [sst_reports]; say here what the business wants it for.
+    left: { entity: Timereport, filter: (Hours > 0 }
+    right: { entity: sst_reports }
+    company: per-company
+    key: [REPORTID = sst_name]
+    master: left
+    deletes: propagate
+    fields:
+      - REPORTID = sst_name
+      - STATUS << sst_status: { draft: 1, sent: 2 }
+    assumed:
+      - 'key: a map''s JSON does not say it; its lines are those that the system made itself'
+      - 'company: the entity is not known; most entities keep rows by company'
+      - 'left out: field mapping 2 of the original, which stays beside this file'
+    ");
+    let strict = duet(
+        folder.path(),
+        &["import", "own.json", "--strict", "--dry-run"],
+    );
+    assert_eq!(strict.status.code(), Some(1));
+
+    // An edited map is kept, and goes out with the document's own members.
+    let path = folder
+        .path()
+        .join("maps/imported/time-report.sst_reports.yaml");
+    let edited = fs::read_to_string(&path)
+        .unwrap()
+        .replace("STATUS <<", "STATUS ><");
+    fs::write(&path, &edited).unwrap();
+    assert!(told(&duet(folder.path(), &["import", "own.json"])).contains("DUET5135"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), edited);
+    let arguments = ["export", "time-report.sst_reports", "--to", "out.json"];
+    assert!(duet(folder.path(), &arguments).status.success());
+    let out: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("out.json")).unwrap()).unwrap();
+    let mut wanted = own_map();
+    wanted["legs"][0]["fieldMappings"][2]["syncDirection"] = json!(3);
+    assert_eq!(out, wanted);
+
+    insta::assert_snapshot!(told(&duet(folder.path(), &["export", "time-report"])), @"
+    error[DUET5137]: no map of this project is called `time-report`
+     |
+     = help: did you mean `time-report.sst_reports`?
+
+    More about it: duet explain DUET5137
+    exit code 2
+    ");
+    insta::assert_snapshot!(told(&duet(folder.path(), &["import", "duet.yaml"])), @"
+    error[DUET1200]: this is no JSON: expected value at line 1 column 1
+     --> duet.yaml:1:1
+      |
+    1 | # Written by `duet demo` at every start: both stand-ins and Duet's own server may have moved.
+      | ^
+      |
+      = help: export the map again; a text cut off in the middle does not read
+    MAP  LEFT  RIGHT  MAPPINGS  LINES  FILE
+
+    Maps: 0. Field mappings: 0, of which 0 are lines and 0 are left out.
+    exit code 1
+    ");
+    let unreachable = duet(folder.path(), &["import", "--environment"]);
+    assert_eq!(unreachable.status.code(), Some(4));
+    assert!(told(&unreachable).contains("DUET3001"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_gives_its_latest_maps() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let stand_ins = StandIns::start(&Plan::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = Addresses {
+        finops: stand_ins.finops.url().to_owned(),
+        dataverse: stand_ins.dataverse.url().to_owned(),
+        listen: "127.0.0.1:0".to_owned(),
+    };
+    project_files::write(folder.path(), &addresses).unwrap();
+    fs::remove_dir_all(folder.path().join("maps")).unwrap();
+    let user = Caller::sign_in(stand_ins.dataverse.url(), "/api/data/v9.2", USER)
+        .await
+        .unwrap();
+    for version in ["1.0.0.9", "1.0.0.10"] {
+        let row = json!({
+            "msdyn_name": "sst_report",
+            "msdyn_displayname": "Time reports",
+            "msdyn_version": version,
+            "msdyn_mapping": own_map().to_string(),
+            "msdyn_properties": "{\"IntegrationKey\": \"sst_name\"}",
+        });
+        user.create("/msdyn_dualwriteentitymaps", &row)
+            .await
+            .unwrap();
+    }
+    let path = folder.path().to_owned();
+    let run =
+        tokio::task::spawn_blocking(move || duet(&path, &["import", "--environment", "--json"]));
+    let report = json_of(&run.await.unwrap());
+    assert_eq!(report["maps"].as_array().unwrap().len(), 1, "{report:#}");
+    assert_eq!(report["older_versions"], 1);
+    let map = folder
+        .path()
+        .join("maps/imported/time-report.sst_reports.yaml");
+    let map = fs::read_to_string(map).unwrap();
+    assert!(
+        map.contains("version: 1.0.0.10") && map.contains("key: [REPORTID = sst_name]"),
+        "{map}"
+    );
+    let document = folder
+        .path()
+        .join("maps/imported/time-report.sst_reports.microsoft.json");
+    assert!(
+        fs::read_to_string(document)
+            .unwrap()
+            .contains("msdyn_dualwriteentitymapid")
+    );
+    stand_ins.stop().await;
+}
