@@ -268,7 +268,10 @@ impl Connection {
                             failure::unavailable(&self.name, &answer, after, call.repeat),
                         )
                     }
-                    _ => return Ok(answer),
+                    _ => {
+                        self.gate.answered(remaining(&answer.headers));
+                        return Ok(answer);
+                    }
                 },
                 Err(broken) => (
                     broken.trouble(),
@@ -281,6 +284,7 @@ impl Connection {
                 .step(&trouble, attempt, call.repeat, self.timing.chance());
             if let Trouble::Throttled(after) = trouble {
                 let pause = after.unwrap_or(self.retry.first);
+                self.gate.slow_down();
                 self.gate.pause(self.timing.now(), pause);
             }
             match step {
@@ -302,6 +306,7 @@ impl Connection {
 
     /// Makes everyone wait for a while: a part of a batch was asked for patience.
     pub(crate) fn pause(&self, pause: Duration) {
+        self.gate.slow_down();
         self.gate.pause(self.timing.now(), pause);
     }
 
@@ -344,6 +349,12 @@ impl Connection {
         let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
         retry::parse_retry_after(text, self.timing.now())
     }
+}
+
+/// How many more requests Dataverse takes within its five minutes, where it says so.
+fn remaining(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get("x-ms-ratelimit-burst-remaining-xrm-requests")?;
+    text.to_str().ok()?.trim().parse().ok()
 }
 
 /// Sends one request and takes its whole answer in.

@@ -88,6 +88,10 @@ impl System for Dataverse {
         true
     }
 
+    fn refresh(&self, table: Option<&str>) {
+        self.catalogue.forget(table);
+    }
+
     async fn probe(&self) -> Result<(), SystemError> {
         self.connection.sign_in().await?;
         let url = self.connection.url("WhoAmI()")?;

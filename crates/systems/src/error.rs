@@ -61,6 +61,8 @@ pub struct SystemError {
     pub message: String,
     /// The system's own error code, where it sent one (`0x80060891`).
     pub system_code: Option<String>,
+    /// The HTTP status that tells more than the class does: 502 from 503.
+    pub status: Option<u16>,
     /// The system's own words, where it sent some. May name a record's values.
     pub detail: Option<String>,
     /// How long the system asks to wait.
@@ -80,6 +82,7 @@ impl SystemError {
             code,
             message: message.into(),
             system_code: None,
+            status: None,
             detail: None,
             retry_after: None,
             outcome_unknown: false,

@@ -100,6 +100,10 @@ impl System for FinOps {
         false
     }
 
+    fn refresh(&self, table: Option<&str>) {
+        self.catalogue.forget(table);
+    }
+
     async fn probe(&self) -> Result<(), SystemError> {
         self.connection.sign_in().await?;
         let url = self.connection.url("")?;

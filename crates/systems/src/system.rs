@@ -157,6 +157,10 @@ pub trait System: Send + Sync {
     /// sets from time to time.
     fn reports_deletes(&self) -> bool;
 
+    /// Forgets what is kept of a table's metadata, or of all tables', so that the next call reads it
+    /// anew. A system that keeps none has nothing to do.
+    fn refresh(&self, _table: Option<&str>) {}
+
     /// Reaches the system and signs in. Says what is wrong when that fails.
     async fn probe(&self) -> Result<(), SystemError>;
 

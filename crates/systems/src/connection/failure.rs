@@ -89,6 +89,7 @@ pub(crate) fn unavailable(
             fate(unknown)
         ),
     );
+    error.status = Some(answer.status.as_u16());
     error.retry_after = after;
     error.outcome_unknown = unknown;
     error
@@ -216,6 +217,7 @@ pub(crate) fn copy(error: &SystemError) -> SystemError {
         code: error.code,
         message: error.message.clone(),
         system_code: error.system_code.clone(),
+        status: error.status,
         detail: error.detail.clone(),
         retry_after: error.retry_after,
         outcome_unknown: error.outcome_unknown,

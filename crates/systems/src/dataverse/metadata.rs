@@ -91,6 +91,14 @@ impl Catalogue {
         known.index = Arc::default();
     }
 
+    /// Forgets one table and the list of tables, or everything.
+    pub(super) fn forget(&self, table: Option<&str>) {
+        match table {
+            Some(table) => self.forget_table(table),
+            None => *self.lock() = Known::default(),
+        }
+    }
+
     /// The entity set of a type name, as far as known without asking.
     pub(super) fn known_set(&self, type_name: &str) -> Option<String> {
         let index = Arc::clone(&self.lock().index);

@@ -158,6 +158,16 @@ impl Catalogue {
         self.lock().tables.remove(&table.to_lowercase());
     }
 
+    /// Forgets one table or everything; the document that describes all tables goes either way.
+    pub(super) fn forget(&self, table: Option<&str>) {
+        if let Some(table) = table {
+            self.forget_table(table);
+            self.lock().model = Arc::default();
+        } else {
+            *self.lock() = Known::default();
+        }
+    }
+
     /// A table that was read already.
     pub(super) fn known_table(&self, set: &str) -> Option<Arc<Table>> {
         let cell = self.lock().tables.get(&set.to_lowercase()).cloned()?;
