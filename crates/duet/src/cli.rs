@@ -9,12 +9,18 @@ pub mod explain;
 pub mod export;
 pub mod import;
 pub mod odata;
+mod order;
 pub mod package;
 pub mod parked;
+pub mod pause;
+pub mod refresh;
+pub mod relink;
+pub mod resume;
 pub mod retry;
 pub mod run;
 pub mod sandbox;
 pub mod status;
+pub mod stop;
 pub mod sync;
 pub mod trace;
 
@@ -82,6 +88,20 @@ pub enum Command {
     Run(run::RunArgs),
     /// Show what travels, waits and clashes
     Status(status::StatusArgs),
+    /// Pause maps: changes queue, nothing is written
+    Pause(pause::PauseArgs),
+    /// Let paused maps run again, and say what becomes of the queue
+    Resume(resume::ResumeArgs),
+    /// Stop maps: nothing is captured for them any more
+    Stop(stop::StopArgs),
+    /// Let stopped maps run again
+    Start(resume::StartArgs),
+    /// Read changed maps, companies, alerts and settings without a restart
+    Reload(refresh::ReloadArgs),
+    /// Read the metadata of tables again
+    Refresh(refresh::RefreshArgs),
+    /// Keep the store's records when a side has another address
+    Relink(relink::RelinkArgs),
     /// List changes that wait for something
     Parked(parked::ParkedArgs),
     /// Try parked changes again
@@ -149,6 +169,13 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Sync(args) => sync::run(&args, &global, terminal).await,
             Command::Run(args) => run::run(&args, &global, terminal).await,
             Command::Status(args) => status::run(&args, &global, terminal).await,
+            Command::Pause(args) => pause::run(args, &global, terminal).await,
+            Command::Resume(args) => resume::run(args, &global, terminal).await,
+            Command::Stop(args) => stop::run(args, &global, terminal).await,
+            Command::Start(args) => resume::start(args, &global, terminal).await,
+            Command::Reload(args) => refresh::reload(args, &global, terminal).await,
+            Command::Refresh(args) => refresh::run(args, &global, terminal).await,
+            Command::Relink(args) => relink::run(args, &global, terminal).await,
             Command::Parked(args) => parked::run(args, &global, terminal).await,
             Command::Retry(args) => retry::run(args, &global, terminal).await,
             Command::Conflicts(args) => conflicts::run(args, &global, terminal).await,

@@ -2,10 +2,11 @@
 //!
 //! 1. [`document`]: YAML with places, so that every finding points at line and column.
 //! 2. [`secret`]: secrets by reference to the environment or a file, never inline.
-//! 3. [`overrides`]: the engine's settings that the file may change.
+//! 3. [`overrides`]: the engine's settings that the file may change; [`alerts`]: its alert rules.
 //!
 //! All findings of a file are collected and told at once.
 
+pub mod alerts;
 pub mod document;
 pub mod overrides;
 pub mod secret;
@@ -114,6 +115,10 @@ pub struct Config {
     pub maps: Vec<String>,
     /// The store's file.
     pub store: PathBuf,
+    /// Most bytes that the store's file may take.
+    pub store_at_most: Option<u64>,
+    /// Where alerts are posted.
+    pub alert_hook: Option<SecretRef>,
     /// The HTTP server.
     pub listen: Listen,
     /// The engine's settings.
@@ -193,10 +198,20 @@ impl Config {
             .and_then(|entry| entry.text())
             .unwrap_or_else(|| ".duet/duet.db".to_owned());
         let listen = listen(&mut root, folder);
-        let settings = root
+        let store_at_most = root
+            .optional("store-at-most")
+            .and_then(|entry| size(&entry));
+        let mut settings = root
             .optional("settings")
             .and_then(|entry| entry.table())
             .map_or_else(Settings::default, overrides::settings);
+        settings.alerts = root
+            .optional("alerts")
+            .map(|entry| alerts::rules(&entry))
+            .unwrap_or_default();
+        let alert_hook = root
+            .optional("alert-hook")
+            .and_then(|entry| SecretRef::read(&entry, folder));
         root.finish();
         Some(Self {
             name: name?,
@@ -209,6 +224,8 @@ impl Config {
             companies,
             maps: maps?,
             store: folder.join(store),
+            store_at_most,
+            alert_hook,
             listen: listen?,
             settings,
             folder: folder.to_owned(),
@@ -269,6 +286,29 @@ fn address(entry: &Entry<'_>) -> Option<Url> {
         );
     }
     url
+}
+
+/// A number of bytes with its unit.
+fn size(entry: &Entry<'_>) -> Option<u64> {
+    let text = entry.text()?;
+    let units = [
+        ("KB", 1 << 10),
+        ("MB", 1 << 20),
+        ("GB", 1 << 30),
+        ("TB", 1 << 40),
+    ];
+    let bytes = units.into_iter().find_map(|(unit, factor)| {
+        let number = text.strip_suffix(unit)?.trim().parse::<u64>().ok()?;
+        number.checked_mul(factor).filter(|bytes| *bytes > 0)
+    });
+    if bytes.is_none() {
+        entry.report(
+            codes::WRONG_VALUE,
+            format!("`{text}` is no size"),
+            Some("write a whole number and a unit: `500MB`, `20GB`".to_owned()),
+        );
+    }
+    bytes
 }
 
 fn listen(root: &mut Table<'_>, folder: &Path) -> Option<Listen> {

@@ -29,6 +29,14 @@ pub mod codes {
     pub const STAND_IN: Code = Code(5016);
     /// An expectation of the scripted demo did not hold in time.
     pub const EXPECTATION: Code = Code(5017);
+    /// A command names a map that does not exist.
+    pub const NO_SUCH_MAP: Code = Code(5090);
+    /// What cannot be undone was not confirmed.
+    pub const NOT_CONFIRMED: Code = Code(5091);
+    /// The running process did not take up what was changed.
+    pub const NOT_RELOADED: Code = Code(5092);
+    /// A side is another environment than the one that the store knows.
+    pub const OTHER_ENVIRONMENT: Code = Code(5093);
     /// Something happened that should be impossible.
     pub const BUG: Code = Code(5070);
 }

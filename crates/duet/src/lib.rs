@@ -3,6 +3,7 @@
 //! 1. [`cli`] parses arguments; each command is a thin file over the library crates.
 //! 2. [`config`] reads `duet.yaml`, [`map_files`] the maps, [`schemas`] what both sides promise;
 //!    [`project`] puts them together into an engine, [`live`] runs it.
+//!    [`environment`] tells whose records a store holds, [`notifier`] posts alerts.
 //! 3. [`packages`] are the out-of-the-box maps, installed by module; [`microsoft`] brings the maps
 //!    of Dual-write in and out.
 //! 4. [`stand_ins`] and [`demo`] show it at work without any real system.
@@ -12,12 +13,15 @@
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod environment;
 pub mod error_pages;
 pub mod exit;
+pub mod failpoints;
 pub mod failure;
 pub mod live;
 pub mod map_files;
 pub mod microsoft;
+pub mod notifier;
 pub mod packages;
 pub mod progress;
 pub mod project;

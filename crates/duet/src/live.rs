@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, codes};
 use crate::signal;
 use crate::terminal::Terminal;
-use duet_engine::Engine;
+use duet_engine::Sessions;
 use duet_server::Service;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,13 +36,13 @@ pub struct Live {
 
 impl Live {
     /// Starts both.
-    pub fn start(engine: &Engine, listener: TcpListener, service: Arc<Service>) -> Self {
+    pub fn start(sessions: &Arc<Sessions>, listener: TcpListener, service: Arc<Service>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let engine = engine.clone();
+        let sessions = Arc::clone(sessions);
         let server = tokio::spawn(duet_server::serve(listener, service, stopped.clone()));
         Self {
             stop,
-            engine: tokio::spawn(async move { engine.run(stopped).await }),
+            engine: tokio::spawn(async move { sessions.run(stopped).await }),
             server,
         }
     }
@@ -74,12 +74,12 @@ impl Live {
 
 /// Runs until Ctrl-C or a termination signal; a second one ends at once.
 pub async fn until_asked_to_end(
-    engine: &Engine,
+    sessions: &Arc<Sessions>,
     listener: TcpListener,
     service: Arc<Service>,
     terminal: Terminal,
 ) -> Result<(), Failure> {
-    let mut live = Live::start(engine, listener, service);
+    let mut live = Live::start(sessions, listener, service);
     tokio::select! {
         outcome = live.ended() => {
             let stopped = live.stop().await;

@@ -1,5 +1,6 @@
 //! The engine's progress for people: bars on a terminal, plain lines without one.
 
+use crate::cli::status::state as state_word;
 use crate::terminal::Terminal;
 use duet_engine::progress::{Event, Progress};
 use duet_map::side::Side;
@@ -107,6 +108,19 @@ impl Shown {
                     ));
                 }
             }
+            Event::State { map, state, reason } => {
+                let reason = reason
+                    .as_deref()
+                    .map_or(String::new(), |why| format!(" ({why})"));
+                self.line(&format!("state   {map}: {}{reason}", state_word(*state)));
+            }
+            Event::Alert(alert) => self.line(&format!(
+                "alert   {}: {} ({})",
+                alert.map.as_deref().unwrap_or("both sides"),
+                alert.text,
+                alert.action
+            )),
+            Event::StoreTrouble { message } => self.line(&format!("trouble store {message}")),
             Event::Live => self.line("live    both ways"),
             Event::Trouble { side, message } => self.line(&format!("trouble {side:<5} {message}")),
             Event::Recovered { side } => self.line(&format!("back    {side:<5} answers again")),

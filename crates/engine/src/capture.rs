@@ -81,7 +81,9 @@ impl Core {
             notices,
             sweep_seen: None,
         };
+        self.settings.failpoints.reach("changes-read");
         self.journal(capture).await?;
+        self.settings.failpoints.reach("changes-journaled");
         Ok(Some(read.more))
     }
 
@@ -180,6 +182,9 @@ impl Core {
             let Some(map) = self.project.maps().get(*place) else {
                 continue;
             };
+            if !self.lifecycle.captures(map.id()) {
+                continue;
+            }
             let keys = self.keys(map, side, &seen).await?;
             for (sighting, key) in seen.iter().zip(keys) {
                 let (record, kind) = match sighting {

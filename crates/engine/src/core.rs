@@ -1,7 +1,9 @@
 //! What every part of the engine shares: project, systems, store, clock and logical time.
 
+use crate::breaker::Guarded;
 use crate::clock::Clock;
 use crate::error::EngineError;
+use crate::lifecycle::Lifecycle;
 use crate::progress::{Event, Progress};
 use crate::project::Project;
 use crate::settings::Settings;
@@ -23,10 +25,15 @@ const TICKS: i64 = 1_000_000;
 pub(crate) struct Core {
     pub(crate) project: Project,
     pub(crate) systems: PerSide<Arc<dyn System>>,
+    /// The same systems, as those who ask for leave see them.
+    breakers: PerSide<Arc<Guarded>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) progress: Arc<dyn Progress>,
+    pub(crate) lifecycle: Lifecycle,
+    /// Wakes who reads existing rows.
+    pub(crate) whole_work: Notify,
     /// Wakes the worker of a map.
     pub(crate) map_work: HashMap<String, Notify>,
     /// Wakes the reader of a table.
@@ -69,9 +76,20 @@ impl Core {
                 .map(|used| (used.table.clone(), tokio::sync::Mutex::new(())))
                 .collect()
         });
+        let lifecycle = Lifecycle::new(&project, &settings);
+        let breakers = PerSide::from_fn(|side| {
+            let system = systems[side].clone();
+            let pause = settings.retry_after;
+            let guarded = Guarded::new(system, clock.clone(), settings.breaker, pause);
+            Arc::new(guarded)
+        });
+        let systems = PerSide::from_fn(|side| breakers[side].clone() as Arc<dyn System>);
         Self {
+            lifecycle,
+            whole_work: Notify::new(),
             project,
             systems,
+            breakers,
             store,
             clock,
             settings,
@@ -100,6 +118,14 @@ impl Core {
                 *ticks = first..first + TICKS;
             }
         }
+    }
+
+    /// How long there is nothing to be done yet because a side does not answer.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        Side::BOTH
+            .into_iter()
+            .filter_map(|side| self.breakers[side].rest())
+            .max()
     }
 
     fn next_reserved(&self) -> Option<i64> {

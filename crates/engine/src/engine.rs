@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::error::EngineError;
+use crate::live::Stop;
 use crate::progress::{Event, Progress};
 use crate::project::Project;
 use crate::settings::Settings;
@@ -115,6 +116,8 @@ impl Engine {
     /// from where the whole reads began.
     pub async fn sync(&self) -> Result<SyncReport, EngineError> {
         let core = &self.core;
+        core.take_up().await?;
+        core.define_maps(false).await?;
         let before = self.boxes().await?;
         if core.store.cursor(SYNCING).await?.is_none() {
             core.forget_snapshots().await?;
@@ -141,6 +144,11 @@ impl Engine {
         }
         // Keys that arrived late released earlier maps' changes.
         self.drain_all().await?;
+        for map in core.project.maps() {
+            if core.lifecycle.captures(map.id()) {
+                core.set_whole(map.id(), true).await?;
+            }
+        }
         self.mark(None).await?;
         core.forget_snapshots().await?;
         self.enter(MapState::CatchUp).await?;
@@ -179,10 +187,67 @@ impl Engine {
         Ok(true)
     }
 
+    /// Whether no sync was ever completed: one is going on, or no table has a place from which its
+    /// changes are read.
+    pub(crate) async fn is_fresh(&self) -> Result<bool, EngineError> {
+        let core = &self.core;
+        if core.store.cursor(SYNCING).await?.is_some() {
+            return Ok(true);
+        }
+        for side in Side::BOTH {
+            for used in core.project.tables(side) {
+                let name = crate::capture::live_cursor(side, &used.table);
+                if core.store.cursor(&name).await?.is_some() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(!core.project.maps().is_empty())
+    }
+
+    /// Reads existing rows for one map while everything else goes on. Returns `false` when it was
+    /// asked to stop before the end.
+    pub(crate) async fn read_existing(
+        &self,
+        map: &CompiledMap,
+        stop: &Stop,
+    ) -> Result<bool, EngineError> {
+        let core = &self.core;
+        let place = core
+            .project
+            .maps()
+            .iter()
+            .position(|other| other.id() == map.id())
+            .unwrap_or_default();
+        for side in Side::BOTH {
+            let name = crate::capture::live_cursor(side, map.table(side));
+            let mut stopped = stop.clone();
+            while core.store.cursor(&name).await?.is_none() {
+                // The reader of a table that nobody read before reads it whole, for this map too.
+                if *stopped.borrow() {
+                    return Ok(false);
+                }
+                let pause = core.settings.poll_every;
+                core.pause(pause, None, &mut stopped).await;
+            }
+            if !core.reread(side, place, stop).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks at once for new orders in the store.
+    pub fn wake(&self) {
+        self.core.lifecycle.orders.notify_one();
+        self.core.wake_all_maps();
+    }
+
     /// Reads and applies until neither side has anything new and nothing is pending. What waits for
     /// something that nobody reports is tried once more.
     pub async fn quiesce(&self) -> Result<(), EngineError> {
         let core = &self.core;
+        core.learn_orders().await?;
         core.recheck().await?;
         loop {
             for side in Side::BOTH {
@@ -217,6 +282,7 @@ impl Engine {
         let count = notices.len();
         if count > 0 {
             core.store.add_notices(notices, core.clock.now()).await?;
+            core.settings.failpoints.reach("notices-stored");
             core.notice_work[side].notify_one();
         }
         Ok(count)
@@ -264,6 +330,9 @@ impl Engine {
         let mut any = false;
         let mut failures = 0;
         loop {
+            if !core.lifecycle.applies(map.id()) {
+                return Ok(any);
+            }
             match core.round(map).await {
                 Ok(0) => {}
                 Ok(_) => {
@@ -337,6 +406,9 @@ impl Engine {
     pub(crate) async fn enter(&self, state: MapState) -> Result<(), EngineError> {
         let core = &self.core;
         for map in core.project.maps() {
+            if !core.lifecycle.begins_anew(map.id()) {
+                continue;
+            }
             core.store
                 .set_map_status(MapStatus {
                     map: map.id().to_owned(),

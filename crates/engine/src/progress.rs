@@ -1,6 +1,8 @@
 //! What the engine tells while it works, for progress bars, logs and tests.
 
 use duet_map::side::Side;
+use duet_store::lifecycle::Alert;
+use duet_store::store::MapState;
 
 /// Something that just happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,23 @@ pub enum Event {
     Recovered {
         /// The side.
         side: Side,
+    },
+    /// A map does something new that people should know of: it pauses, stops, reads existing rows,
+    /// or works again after one of these.
+    State {
+        /// The map.
+        map: String,
+        /// Its state.
+        state: MapState,
+        /// Why, where there is more to say.
+        reason: Option<String>,
+    },
+    /// An alert rule fired.
+    Alert(Alert),
+    /// The store has no room left; the engine waits for some.
+    StoreTrouble {
+        /// The code and what happened, as people read it.
+        message: String,
     },
 }
 

@@ -1,5 +1,7 @@
 //! What can be set about the engine, with defaults that suit a pair of cloud services.
 
+use crate::alerts::Rule;
+use crate::failpoint::Failpoints;
 use std::time::Duration;
 
 /// The engine's settings.
@@ -25,6 +27,14 @@ pub struct Settings {
     pub delete_brake: f64,
     /// How often lookups on tables that no map owns are tried again. Default 30 s.
     pub recheck_every: Duration,
+    /// How often schemas are read again. Default 15 min.
+    pub refresh_every: Duration,
+    /// Failures in a row after which a side is only probed. Default 5.
+    pub breaker: u32,
+    /// The alert rules.
+    pub alerts: Vec<Rule>,
+    /// Where tests end the process.
+    pub failpoints: Failpoints,
 }
 
 impl Default for Settings {
@@ -39,6 +49,10 @@ impl Default for Settings {
             bounces: 4,
             delete_brake: 0.1,
             recheck_every: Duration::from_secs(30),
+            refresh_every: Duration::from_mins(15),
+            breaker: 5,
+            alerts: Vec::new(),
+            failpoints: Failpoints::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::capture::live_cursor;
 use crate::core::Core;
 use crate::error::EngineError;
+use crate::live::Stop;
 use crate::progress::Event;
 use crate::project::TableUse;
 use duet_map::record::RecordId;
@@ -56,15 +57,13 @@ impl Core {
         used: &TableUse,
     ) -> Result<SnapshotFigures, EngineError> {
         let _reading = self.reading(side, &used.table).await;
-        self.progress.report(Event::SnapshotStarted {
-            side,
-            table: used.table.clone(),
-        });
         let name = page_cursor(side, &used.table);
         let comparing = comparing_cursor(side, &used.table);
         let mut figures = SnapshotFigures::default();
         if self.store.cursor(&comparing).await?.is_none() {
-            figures.records = self.read_whole(side, used, &name, &comparing).await?;
+            let read = self.read_whole(side, used, &name, &comparing, None).await?;
+            // Nobody asks it to stop.
+            figures.records = read.unwrap_or_default();
         }
         figures.held = self.journal_missing(side, used, &name).await?;
         let from = self.store.cursor(&comparing).await?;
@@ -86,15 +85,60 @@ impl Core {
         Ok(figures)
     }
 
+    /// Reads a table whole for one map, while its changes go on being read for all maps that mention
+    /// it. Returns `false` when it was asked to stop before the end.
+    pub(crate) async fn reread(
+        &self,
+        side: Side,
+        place: usize,
+        stop: &Stop,
+    ) -> Result<bool, EngineError> {
+        let Some(map) = self.project.maps().get(place) else {
+            return Ok(true);
+        };
+        let used = TableUse {
+            table: map.table(side).to_owned(),
+            columns: map.columns(side).to_vec(),
+            maps: vec![place],
+        };
+        let name = format!("reread:{side}:{}:{}", used.table, map.id());
+        let comparing = format!("comparing:{name}");
+        if self.store.cursor(&comparing).await?.is_none() {
+            let read = self
+                .read_whole(side, &used, &name, &comparing, Some(stop))
+                .await?;
+            if read.is_none() {
+                return Ok(false);
+            }
+        }
+        let _reading = self.reading(side, &used.table).await;
+        self.journal_missing(side, &used, &name).await?;
+        self.journal(Capture {
+            cursors: vec![(name.clone(), None), (comparing, None)],
+            ..Capture::default()
+        })
+        .await?;
+        self.store.end_sweep(&name).await?;
+        Ok(true)
+    }
+
     /// Reads a table's pages, going on where an interrupted read ended, until only the comparison of
     /// key sets is left to do. Returns how many records were read.
+    ///
+    /// Without `stop` the caller holds the table's reading. With it the reading is taken for each
+    /// page, so that changes are read in between, and nothing comes back when it turned true.
     async fn read_whole(
         &self,
         side: Side,
         used: &TableUse,
         name: &str,
         comparing: &str,
-    ) -> Result<u64, EngineError> {
+        stop: Option<&Stop>,
+    ) -> Result<Option<u64>, EngineError> {
+        self.progress.report(Event::SnapshotStarted {
+            side,
+            table: used.table.clone(),
+        });
         let saved = self.store.cursor(name).await?;
         let mut after = saved.filter(|cursor| cursor != READ).map(Cursor);
         if after.is_none() {
@@ -102,6 +146,13 @@ impl Core {
         }
         let mut records = 0;
         loop {
+            if stop.is_some_and(|stop| *stop.borrow()) {
+                return Ok(None);
+            }
+            let _page = match stop {
+                Some(_) => self.reading(side, &used.table).await,
+                None => None,
+            };
             let tick = self.tick().await?;
             let page = match self.page(side, used, after.clone()).await {
                 Ok(page) => page,
@@ -130,6 +181,7 @@ impl Core {
                 let from = page.changes_from.unwrap_or(Cursor(String::new()));
                 cursors.push((comparing.to_owned(), Some(from.0)));
             }
+            self.settings.failpoints.reach("snapshot-page-read");
             self.journal(Capture {
                 changes,
                 cursors,
@@ -137,6 +189,7 @@ impl Core {
                 sweep_seen: Some((name.to_owned(), ids)),
             })
             .await?;
+            self.settings.failpoints.reach("snapshot-page-journaled");
             self.progress.report(Event::SnapshotPage {
                 side,
                 table: used.table.clone(),
@@ -144,7 +197,7 @@ impl Core {
             });
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(records),
+                None => return Ok(Some(records)),
             }
         }
     }

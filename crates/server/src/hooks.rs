@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use duet_engine::{Engine, EngineError};
+use duet_engine::{Engine, EngineError, Sessions};
 use duet_map::side::Side;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -28,12 +28,26 @@ pub const SECRET_HEADER: &str = "x-duet-hook-secret";
 pub trait Notices: Send + Sync {
     /// Makes the notices of a body durable and returns how many there were.
     async fn notice(&self, side: Side, body: &[u8]) -> Result<usize, EngineError>;
+
+    /// Somebody changed something in the store: look at once.
+    fn wake(&self) {}
 }
 
 #[async_trait]
 impl Notices for Engine {
     async fn notice(&self, side: Side, body: &[u8]) -> Result<usize, EngineError> {
         Self::notice(self, side, body).await
+    }
+}
+
+#[async_trait]
+impl Notices for Sessions {
+    async fn notice(&self, side: Side, body: &[u8]) -> Result<usize, EngineError> {
+        self.engine().notice(side, body).await
+    }
+
+    fn wake(&self) {
+        Self::wake(self);
     }
 }
 

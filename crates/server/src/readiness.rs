@@ -142,6 +142,7 @@ mod tests {
             last_settled: Some(at(settled)),
             store_bytes: 0,
             notices: 0,
+            alerts: Vec::new(),
             maps: vec![crate::status::MapFigures {
                 map: "customers".to_owned(),
                 state: duet_store::store::MapState::Running,

@@ -38,6 +38,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/api/status", get(status))
+        .route("/api/wake", post(wake))
         .route("/metrics", get(prometheus))
         .route("/hooks/{side}", post(hooks::take))
         .layer(DefaultBodyLimit::max(hooks::BODY_LIMIT))
@@ -83,6 +84,13 @@ async fn status(State(service): State<Arc<Service>>) -> Response {
         Ok(status) => Json(status).into_response(),
         Err(error) => broken(&error),
     }
+}
+
+/// Makes the engine look into its store at once. It carries no order and so needs no secret: whoever
+/// gives orders writes them into the store.
+async fn wake(State(service): State<Arc<Service>>) -> StatusCode {
+    service.notices.wake();
+    StatusCode::ACCEPTED
 }
 
 async fn prometheus(State(service): State<Arc<Service>>) -> Response {

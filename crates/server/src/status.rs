@@ -5,6 +5,7 @@
 use duet_map::side::Side;
 use duet_store::accounting::{AuditLine, Boxes};
 use duet_store::conflict::ConflictFilter;
+use duet_store::lifecycle::{Alert, Cause, Wanted};
 use duet_store::store::{MapState, MapStatus};
 use duet_store::{Store, StoreError};
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use std::collections::BTreeMap;
 
 /// Most conflict records that are counted; a number at this height means "at least".
 const CONFLICTS_COUNTED: usize = 10_000;
+
+/// How many alerts are shown.
+const ALERTS_SHOWN: usize = 10;
 
 /// A project's operation at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +33,8 @@ pub struct Status {
     pub notices: u64,
     /// Every map that ever ran or has changes, by name.
     pub maps: Vec<MapFigures>,
+    /// The last alerts, newest first.
+    pub alerts: Vec<Alert>,
 }
 
 /// One map's operation.
@@ -87,6 +93,26 @@ impl Status {
             .into_iter()
             .map(|status| (status.map.clone(), Some(status)))
             .collect();
+        for order in store.orders().await? {
+            // An order counts at once, whether or not a process runs that takes it up.
+            let status = known.entry(order.map.clone()).or_default();
+            let state = match (order.wanted, order.cause) {
+                (Wanted::Run, _) => continue,
+                (Wanted::Stop, _) => MapState::NotRunning,
+                (Wanted::Pause, Cause::Person) => MapState::Paused,
+                (Wanted::Pause, Cause::Alert) => MapState::ErrorPaused,
+            };
+            let version = status
+                .take()
+                .map_or_else(String::new, |status| status.version);
+            *status = Some(MapStatus {
+                map: order.map,
+                state,
+                version,
+                since: order.at,
+                error: order.reason,
+            });
+        }
         let mut boxes: BTreeMap<(String, Side), Boxes> = BTreeMap::new();
         for AuditLine {
             map,
@@ -142,7 +168,20 @@ impl Status {
             store_bytes: health.database_bytes + health.log_bytes,
             notices: health.notices,
             maps,
+            alerts: store.alerts(ALERTS_SHOWN).await?,
         })
+    }
+
+    /// The same when no process works on the store: what a process that was killed left as running
+    /// does not run.
+    #[must_use]
+    pub fn at_rest(mut self) -> Self {
+        for map in &mut self.maps {
+            if !matches!(map.state, MapState::Paused | MapState::ErrorPaused) {
+                map.state = MapState::NotRunning;
+            }
+        }
+        self
     }
 
     /// Changes of all maps that are still to be applied.

@@ -15,7 +15,7 @@ use crate::report;
 use crate::stand_ins::{Plan, StandIns, TENANT, USER, unwritable};
 use crate::terminal::Terminal;
 use clap::Args;
-use duet_engine::{Engine, SystemClock};
+use duet_engine::{Engine, Sessions, SystemClock};
 use duet_map::side::Side;
 use duet_server::{Reach, Service};
 use std::collections::BTreeSet;
@@ -64,6 +64,7 @@ pub struct DemoArgs {
 /// Everything that the demo has running before it goes live.
 struct Stage {
     stand_ins: StandIns,
+    sessions: Arc<Sessions>,
     engine: Engine,
     listener: TcpListener,
     service: Arc<Service>,
@@ -136,8 +137,10 @@ impl Stage {
         terminal.say(&format!("{} maps checked.", prepared.maps()));
         let tables = prepared.type_names(Side::Right);
         let store = prepared.store();
-        let engine = prepared.engine(&config, progress);
-        engine.claim().await?;
+        store.claim().await?;
+        let path = folder.join(crate::config::FILE_NAME);
+        let sessions = Arc::new(prepared.sessions(&path, &config, progress).await?);
+        let engine = sessions.engine();
 
         let (finops, dataverse) = callers(&stand_ins).await.map_err(|error| broken(&error))?;
         register(&finops, &dataverse, &server, &tables)
@@ -147,11 +150,12 @@ impl Stage {
             store,
             clock: Arc::new(SystemClock),
             reach,
-            notices: Arc::new(engine.clone()),
+            notices: Arc::clone(&sessions) as _,
             hook_secret: project::hook_secret(&config)?,
         });
         Ok(Self {
             stand_ins,
+            sessions,
             engine,
             listener,
             service,
@@ -189,12 +193,12 @@ async fn show(stage: Stage, folder: &Path, terminal: Terminal) -> Result<Exit, F
     terminal.say(&advice.map_err(|error| broken(&error))?);
     let Stage {
         stand_ins,
-        engine,
+        sessions,
         listener,
         service,
         ..
     } = stage;
-    let outcome = live::until_asked_to_end(&engine, listener, service, terminal).await;
+    let outcome = live::until_asked_to_end(&sessions, listener, service, terminal).await;
     stand_ins.stop().await;
     outcome?;
     Ok(Exit::Done)
@@ -269,6 +273,7 @@ Ctrl-C stops; the next start goes on where it stopped.
 async fn script(stage: Stage, edits: usize, terminal: Terminal) -> Result<Exit, Failure> {
     let Stage {
         stand_ins,
+        sessions,
         engine,
         listener,
         service,
@@ -289,7 +294,7 @@ async fn script(stage: Stage, edits: usize, terminal: Terminal) -> Result<Exit, 
     engine.sync().await?;
     scenario.second_sync(before).await.map_err(told)?;
 
-    let mut live = Live::start(&engine, listener, service);
+    let mut live = Live::start(&sessions, listener, service);
     let played = tokio::select! {
         played = scenario.live(edits) => played.map_err(told),
         ended = live.ended() => ended.and(Ok(())),

@@ -26,6 +26,11 @@ pub async fn run(_args: &StatusArgs, global: &Global, terminal: Terminal) -> Res
     let config = project::config(global)?;
     let store = project::open_store_to_read(&config)?;
     let status = Status::read(store.as_ref(), SystemClock.now()).await?;
+    let status = if project::is_claimed(&config) {
+        status
+    } else {
+        status.at_rest()
+    };
     terminal.data(&status, text);
     Ok(Exit::Done)
 }
@@ -65,6 +70,14 @@ fn text(status: &Status) -> String {
         if let Some(error) = &map.error {
             lines.push(format!("{}: {error}", map.map));
         }
+    }
+    for alert in &status.alerts {
+        let ago = short(status.at.duration_since(alert.at));
+        let map = alert.map.as_deref().unwrap_or("both sides");
+        lines.push(format!(
+            "alert {ago} ago, {map}: {} ({})",
+            alert.text, alert.action
+        ));
     }
     let settled = status.last_settled.map_or_else(
         || "nothing has settled yet".to_owned(),

@@ -1,6 +1,7 @@
 //! `duet sync`: brings existing rows into step, in dependency order; repeating it is harmless.
 
 use super::Global;
+use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::Shown;
@@ -8,6 +9,7 @@ use crate::project;
 use crate::report;
 use crate::terminal::Terminal;
 use clap::Args;
+use duet_engine::{Clock, SystemClock};
 use std::sync::Arc;
 
 /// Arguments of `duet sync`.
@@ -29,8 +31,10 @@ pub async fn run(args: &SyncArgs, global: &Global, terminal: Terminal) -> Result
     let config = project::config(global)?;
     let progress = Arc::new(Shown::new(terminal, Vec::new()));
     let prepared = project::prepare(&config, terminal).await?;
+    let store = prepared.store();
+    store.claim().await?;
+    environment::confirm(store.as_ref(), &config, SystemClock.now()).await?;
     let engine = prepared.engine(&config, progress);
-    engine.claim().await?;
     let figures = engine.sync().await?;
     let parked: u64 = figures.maps.iter().map(|map| map.boxes.parked).sum();
     terminal.data(&figures, report::sync);

@@ -189,8 +189,8 @@ impl<'d> Entry<'d> {
         }
     }
 
-    /// The texts of a list.
-    pub fn texts(&self) -> Vec<String> {
+    /// The entries of a list.
+    pub fn items(&self) -> Vec<Self> {
         let YamlData::Sequence(items) = &self.node.data else {
             self.wrong("a list");
             return Vec::new();
@@ -198,15 +198,17 @@ impl<'d> Entry<'d> {
         items
             .iter()
             .enumerate()
-            .filter_map(|(index, node)| {
-                Entry {
-                    document: self.document,
-                    node,
-                    path: format!("{}[{index}]", self.path),
-                }
-                .text()
+            .map(|(index, node)| Self {
+                document: self.document,
+                node,
+                path: format!("{}[{index}]", self.path),
             })
             .collect()
+    }
+
+    /// The texts of a list.
+    pub fn texts(&self) -> Vec<String> {
+        self.items().iter().filter_map(Self::text).collect()
     }
 
     /// The keys and values.

@@ -35,6 +35,16 @@ pub fn settings(mut table: Table<'_>) -> Settings {
         duration,
     );
     set(
+        &mut settings.refresh_every,
+        table.optional("refresh-every").as_ref(),
+        duration,
+    );
+    set(
+        &mut settings.breaker,
+        table.optional("breaker").as_ref(),
+        positive,
+    );
+    set(
         &mut settings.round,
         table.optional("round").as_ref(),
         positive,

@@ -435,10 +435,12 @@ impl Core {
             let now = self.clock.now();
             self.store.add_conflicts(conflicts, now).await?;
         }
+        self.settings.failpoints.reach("before-write");
         let writes = ready.iter().map(|one| one.write.clone()).collect();
         let answers = self.systems[to]
             .write(map.table(to), map.columns(to), writes)
             .await;
+        self.settings.failpoints.reach("after-write");
         let tick = self.tick().await?;
         let some_passed = answers
             .iter()
@@ -483,6 +485,7 @@ impl Core {
         error: &SystemError,
         others_passed: bool,
     ) -> Attempt {
+        self.note_refusal(map.id(), error);
         let errand = one.errand;
         let end = |errand: Errand, outcome| Attempt::Ended(Box::new(errand.ends(outcome).into()));
         let words = || match &error.detail {

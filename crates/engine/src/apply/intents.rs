@@ -136,7 +136,9 @@ impl Core {
             }
         }
         if !declared.is_empty() {
+            self.settings.failpoints.reach("before-intents");
             self.store.add_intents(declared).await?;
+            self.settings.failpoints.reach("after-intents");
         }
         Ok(others)
     }

@@ -21,6 +21,7 @@ mod translation;
 
 use crate::core::Core;
 use crate::error::EngineError;
+use crate::error_class::ErrorClass;
 use crate::progress::Event;
 use crate::resolve::{UNOWNED, key_token, record_token};
 use duet_map::CompiledMap;
@@ -30,7 +31,7 @@ use duet_map::record::{Key, Version};
 use duet_map::side::Side;
 use duet_map::translate::Translation;
 use duet_map::value::Row;
-use duet_store::change::{Change, Park, ParkReason};
+use duet_store::change::{Change, ChangeKind, Park, ParkReason};
 use duet_store::conflict::OpenConflict;
 use duet_store::pair::{Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
@@ -132,6 +133,7 @@ impl Core {
             return Ok(0);
         }
         let changes = one_each(changes);
+        self.settings.failpoints.reach("round-taken");
         let settlements = self.apply_isolated(map, changes).await?;
         let settled = self.settle(map, settlements).await?;
         self.progress.report(Event::Applied {
@@ -181,7 +183,7 @@ impl Core {
     }
 
     /// Commits settlements and wakes whom they concern. Returns how many stand.
-    async fn settle(
+    pub(crate) async fn settle(
         &self,
         map: &CompiledMap,
         settlements: Vec<Settlement>,
@@ -198,7 +200,10 @@ impl Core {
             .flatten()
             .filter(|token| !token.starts_with(UNOWNED))
             .collect();
+        self.count_parked(map, &settlements);
+        self.settings.failpoints.reach("before-settle");
         let answers = self.store.settle(settlements, self.clock.now()).await?;
+        self.settings.failpoints.reach("after-settle");
         let settled = answers
             .iter()
             .filter(|answer| **answer == Settled::Done)
@@ -212,6 +217,65 @@ impl Core {
             self.wake_map(map.id());
         }
         Ok(settled)
+    }
+
+    /// Counts what our own checks refuse; what a system refuses is counted where it answers.
+    fn count_parked(&self, map: &CompiledMap, settlements: &[Settlement]) {
+        for settlement in settlements {
+            if let Outcome::Parked { park, .. } = &settlement.outcome
+                && matches!(
+                    park.reason,
+                    ParkReason::Validation | ParkReason::Oscillating
+                )
+            {
+                self.count_error(Some(map.id()), Some(ErrorClass::Application));
+            }
+        }
+    }
+
+    /// Ends changes that nobody applies: a person discards them. What they say counts as seen, so
+    /// that a later change of the same record brings only what it changes itself; a record that was
+    /// deleted leaves its counterpart alone.
+    pub(crate) async fn ending_unapplied(
+        &self,
+        map: &CompiledMap,
+        changes: Vec<Change>,
+        outcome: &Outcome,
+    ) -> Result<Vec<Settlement>, EngineError> {
+        let mut settlements = Vec::with_capacity(changes.len());
+        for side in Side::BOTH {
+            let here: Vec<&Change> = changes
+                .iter()
+                .filter(|change| change.change.side == side)
+                .collect();
+            let records: Vec<_> = here
+                .iter()
+                .map(|change| change.change.record.clone())
+                .collect();
+            let pairs = self.store.pairs_by_record(map.id(), side, &records).await?;
+            for change in here {
+                let mut settlement = ended(change, outcome.clone());
+                if let Some(pair) = pairs.get(&change.change.record)
+                    && pair.body.state != PairState::Deleted
+                {
+                    let mut body = pair.body.clone();
+                    let half = &mut body.halves[side];
+                    match &change.change.kind {
+                        ChangeKind::Upsert { row, version, .. } => {
+                            half.image.0.extend(map.image(side, row).0);
+                            half.version.clone_from(version);
+                        }
+                        ChangeKind::Delete => {
+                            body.state = PairState::Deleted;
+                            half.record = None;
+                        }
+                    }
+                    settlement.pair = update(pair, body);
+                }
+                settlements.push(settlement);
+            }
+        }
+        Ok(settlements)
     }
 
     /// Releases what waits for keys that arrived between the look-up and the parking.

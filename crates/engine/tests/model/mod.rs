@@ -46,6 +46,12 @@ struct State {
     allocated: u64,
     expired: bool,
     down: u32,
+    /// Nobody answers anything.
+    away: bool,
+    /// How often something was asked.
+    asked: u64,
+    /// What the system says of its tables, when that is not how they are.
+    published: Option<SchemaSet>,
 }
 
 /// A system in memory.
@@ -106,6 +112,37 @@ impl ModelSystem {
     /// The next reads of whole tables find nobody there.
     pub fn go_down(&self, reads: u32) {
         self.state().down = reads;
+    }
+
+    /// From now on nobody answers, or somebody does again.
+    pub fn set_down(&self, away: bool) {
+        self.state().away = away;
+    }
+
+    /// How often the system was asked for something.
+    pub fn asked(&self) -> u64 {
+        self.state().asked
+    }
+
+    /// What the system says of its tables.
+    pub fn schemas(&self) -> SchemaSet {
+        let published = self.state().published.clone();
+        published.unwrap_or_else(|| self.schemas.clone())
+    }
+
+    /// Somebody changes the tables.
+    pub fn set_schemas(&self, schemas: SchemaSet) {
+        self.state().published = Some(schemas);
+    }
+
+    /// The state, unless nobody answers.
+    fn answer(&self) -> Result<MutexGuard<'_, State>, SystemError> {
+        let mut state = self.state();
+        state.asked += 1;
+        if state.away {
+            return Err(SystemError::new(Class::Retry, Code(3910), "nobody there"));
+        }
+        Ok(state)
     }
 
     /// Makes every cursor too old.
@@ -356,7 +393,7 @@ impl System for ModelSystem {
     }
 
     async fn probe(&self) -> Result<(), SystemError> {
-        Ok(())
+        self.answer().map(drop)
     }
 
     async fn schema(&self, table: &str) -> Result<TableSchema, SystemError> {
@@ -367,7 +404,7 @@ impl System for ModelSystem {
     }
 
     async fn snapshot(&self, request: &SnapshotRequest) -> Result<Page, SystemError> {
-        let mut state = self.state();
+        let mut state = self.answer()?;
         if state.down > 0 {
             state.down -= 1;
             return Err(SystemError::new(Class::Retry, Code(3909), "nobody there"));
@@ -413,7 +450,7 @@ impl System for ModelSystem {
     }
 
     async fn changes(&self, request: &ChangesRequest) -> Result<Changes, SystemError> {
-        let mut state = self.state();
+        let mut state = self.answer()?;
         if std::mem::take(&mut state.expired) {
             return Err(SystemError::new(
                 Class::CursorExpired,
@@ -446,7 +483,7 @@ impl System for ModelSystem {
         _columns: &[String],
         ids: &[RecordId],
     ) -> Result<Vec<Option<Record>>, SystemError> {
-        let state = self.state();
+        let state = self.answer()?;
         Ok(ids
             .iter()
             .map(|id| {
@@ -471,7 +508,7 @@ impl System for ModelSystem {
         _columns: &[String],
         finds: &[Find],
     ) -> Result<Vec<Found>, SystemError> {
-        let state = self.state();
+        let state = self.answer()?;
         Ok(finds
             .iter()
             .map(|find| {
@@ -506,6 +543,10 @@ impl System for ModelSystem {
         _columns: &[String],
         writes: Vec<Write>,
     ) -> Vec<Result<Written, SystemError>> {
+        if let Err(error) = self.answer() {
+            let failed = |_| Err(SystemError::new(error.class, error.code, &*error.message));
+            return writes.iter().map(failed).collect();
+        }
         let mut state = self.state();
         writes
             .into_iter()

@@ -67,6 +67,9 @@ fields:
   - PARTYTYPE << \"Organization\"
 ";
 
+/// The texts of the three maps.
+pub const MAPS: [&str; 3] = [COMPANIES, TERMS, CUSTOMERS];
+
 fn text() -> ColumnType {
     ColumnType::Text {
         max_length: Some(60),
