@@ -24,6 +24,8 @@ use crate::near;
 use crate::schema::{Column, SchemaSource, TableSchema};
 use crate::side::{PerSide, Side};
 
+pub(crate) use demands::written;
+
 impl CompiledMap {
     /// Compiles a map against the schemas of both sides. Warnings and notes come with the map;
     /// if there is any error, all findings come instead of it.

@@ -268,6 +268,45 @@ impl CompiledMap {
         self.units.iter().enumerate().filter_map(flows).collect()
     }
 
+    /// The columns of a side that feed the other side through a field of one way and are themselves
+    /// written by another field: `WAREHOUSEID = msdyn_identifier` beside `WAREHOUSEID > msdyn_name`.
+    /// A write of one has to be followed by a change the way back.
+    pub fn returning(&self, side: Side) -> Vec<&str> {
+        let written = crate::compile::written(&self.units, side);
+        let back = side.other();
+        let mut slots: Vec<usize> = Vec::new();
+        for unit in &self.units {
+            match &unit.kind {
+                Kind::Direct(direct) if unit.flows[side] && !unit.flows[back] => {
+                    slots.push(direct.slots[side]);
+                }
+                Kind::Lookup(lookup) if lookup.side == back => {
+                    // All parts of a lookup name its record together.
+                    if !lookup.parts.iter().any(|part| part.flows[back]) {
+                        slots.extend(lookup.parts.iter().map(|part| part.plain));
+                    }
+                }
+                Kind::Lookup(lookup) => {
+                    if lookup
+                        .parts
+                        .iter()
+                        .any(|part| part.flows[side] && !part.flows[back])
+                    {
+                        slots.push(lookup.slot);
+                    }
+                }
+                Kind::Direct(_) | Kind::Constant { .. } => {}
+            }
+        }
+        slots.retain(|slot| written.contains(slot));
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+            .into_iter()
+            .map(|slot| self.slots[side][slot].name.as_str())
+            .collect()
+    }
+
     /// What a field is called in messages: its line in the map file.
     pub fn field_name(&self, field: usize) -> &str {
         match self.units.get(field) {

@@ -66,6 +66,7 @@ pub(crate) fn build(
             }
         }
         let is_published = !columns.is_empty();
+        let primary_id = format!("{name}id");
         let lines = mapped_lines(facts, lookups, name);
         // The service fills in what it requires and no map writes (precision, unit group, owner).
         for column in columns.values_mut() {
@@ -73,11 +74,12 @@ pub(crate) fn build(
                 column.required = RequiredLevel::Application;
             }
         }
+        // What a map takes from the platform's own columns has the platform's type.
+        identity_columns(&primary_id, &mut columns);
         for (column, lines) in lines {
             mapped_column(name, &column, &lines, lookups, &casing, &mut columns);
         }
-        let primary_id = format!("{name}id");
-        system_columns(name, &primary_id, keys, &mut columns);
+        system_columns(name, keys, &mut columns);
         table_columns(name, &mut columns);
 
         let key = table_key(name, keys, &columns)?;
@@ -421,21 +423,33 @@ fn lookup(name: &str, tables: &[&str]) -> ColumnKind {
     }
 }
 
-/// Adds the columns that every table has.
-fn system_columns(table: &str, primary_id: &str, keys: &Keys, columns: &mut Columns) {
-    let mut add = |name: &str, kind: ColumnKind, read_only: bool| {
-        columns.entry(name.to_owned()).or_insert_with(|| Column {
-            name: name.to_owned(),
-            kind,
-            required: RequiredLevel::None,
-            read_only,
-            label: None,
-            schema_name: None,
-            assumed: true,
-        });
-    };
+/// Which row it is, and since when: columns of every table.
+fn identity_columns(primary_id: &str, columns: &mut Columns) {
     let moment = || ColumnKind::DateTime {
         behavior: DateBehavior::UserLocal,
+    };
+    add_own(columns, primary_id, ColumnKind::Uniqueidentifier, false);
+    add_own(columns, "createdon", moment(), true);
+    add_own(columns, "modifiedon", moment(), true);
+}
+
+/// Adds a column of the platform, unless it is there.
+fn add_own(columns: &mut Columns, name: &str, kind: ColumnKind, read_only: bool) {
+    columns.entry(name.to_owned()).or_insert_with(|| Column {
+        name: name.to_owned(),
+        kind,
+        required: RequiredLevel::None,
+        read_only,
+        label: None,
+        schema_name: None,
+        assumed: true,
+    });
+}
+
+/// Adds the columns that every table has.
+fn system_columns(table: &str, keys: &Keys, columns: &mut Columns) {
+    let mut add = |name: &str, kind: ColumnKind, read_only: bool| {
+        add_own(columns, name, kind, read_only);
     };
     let list = |entries: [(i64, &str); 2]| {
         entries
@@ -445,9 +459,6 @@ fn system_columns(table: &str, primary_id: &str, keys: &Keys, columns: &mut Colu
             })
             .to_vec()
     };
-    add(primary_id, ColumnKind::Uniqueidentifier, false);
-    add("createdon", moment(), true);
-    add("modifiedon", moment(), true);
     add("createdby", lookup("createdby", &["systemuser"]), true);
     add("modifiedby", lookup("modifiedby", &["systemuser"]), true);
     add("versionnumber", ColumnKind::BigInt, true);

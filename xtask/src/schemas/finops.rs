@@ -286,6 +286,7 @@ fn field_kind(
         } => FieldKind::Date,
         ColumnKind::DateTime { .. } if guess == Guess::Date => FieldKind::Date,
         ColumnKind::DateTime { .. } => FieldKind::UtcDateTime,
+        ColumnKind::Uniqueidentifier => FieldKind::Guid,
         _ => by_name,
     }
 }
@@ -410,16 +411,19 @@ fn relations(
 }
 
 /// The entity that is mapped to `target`, with its fields that stand for the remainders of the paths.
+/// Where several are, the one whose field goes by the referring field's name: a contact person is
+/// sought among contact persons, though customers who are persons are contacts as well.
 fn resolve(
     target: &str,
     pairs: &[(&str, String)],
     sources: &[Source<'_>],
     lookups: &Lookups,
 ) -> Option<(String, Vec<String>)> {
-    sources.iter().find_map(|source| {
-        source.maps.iter().find_map(|map| {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for source in sources {
+        for map in &source.maps {
             if lookups.tables[&map.entity_set] != target {
-                return None;
+                continue;
             }
             let to: Option<Vec<String>> = pairs
                 .iter()
@@ -432,7 +436,12 @@ fn resolve(
                         .map(|(_, line)| line.field.clone())
                 })
                 .collect();
-            Some((source.collection.clone(), to?))
-        })
-    })
+            found.extend(to.map(|to| (source.collection.clone(), to)));
+        }
+    }
+    let named = found
+        .iter()
+        .position(|(_, to)| to.iter().zip(pairs).all(|(to, (from, _))| to == from));
+    let best = named.unwrap_or(0);
+    (best < found.len()).then(|| found.swap_remove(best))
 }

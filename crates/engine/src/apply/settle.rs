@@ -56,7 +56,8 @@ fn still_to_come(map: &CompiledMap, landing: &Landing) -> Option<Box<NewChange>>
         .pair
         .as_ref()
         .is_some_and(|pair| pair.body.state == PairState::OutsideFilter);
-    if landing.merged.kept.is_empty() && !returns {
+    let fed = fed_back(map, errand.to(), &landing.merged);
+    if landing.merged.kept.is_empty() && fed.is_empty() && !returns {
         return None;
     }
     let ((Some(record), _) | (None, Target::Read(record))) = (&landing.stored, &landing.target)
@@ -83,6 +84,14 @@ fn still_to_come(map: &CompiledMap, landing: &Landing) -> Option<Box<NewChange>>
         origin: Origin::Live,
         amendment: Amendment::default(),
     }))
+}
+
+/// The columns that were written and that other fields carry back: what they make of the new value
+/// has yet to reach the source.
+fn fed_back<'m>(map: &'m CompiledMap, to: Side, merged: &Merged) -> Vec<&'m str> {
+    let mut columns = map.returning(to);
+    columns.retain(|column| merged.write.get(column).is_some());
+    columns
 }
 
 impl Core {
@@ -331,6 +340,9 @@ fn target_half(
                 if won(column) || before.is_none_or(|before| before.get(column).is_none()) {
                     image.0.remove(column);
                 }
+            }
+            for column in fed_back(map, to, merged) {
+                image.0.remove(column);
             }
             let whole = map.matches_image(to, &image, &record.row);
             (image, record.version.clone().filter(|_| whole))

@@ -105,7 +105,7 @@ impl Compiler<'_> {
 }
 
 /// The columns of side `to` that some field or constant writes.
-pub(super) fn written(units: &[Unit], to: Side) -> Vec<usize> {
+pub(crate) fn written(units: &[Unit], to: Side) -> Vec<usize> {
     let from = to.other();
     let mut slots = Vec::new();
     for unit in units {

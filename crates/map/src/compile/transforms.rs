@@ -64,7 +64,10 @@ impl Compiler<'_> {
         if self.found.len() > before {
             return None;
         }
-        let values = (!pairs.is_empty()).then(|| {
+        // `{ 1/1/1900: blank }` says how either side writes nothing, and nothing about other values.
+        let nothing = |pair: &PerSide<Value>| Side::BOTH.iter().all(|side| pair[*side].is_null());
+        let says_something = !pairs.iter().all(nothing);
+        let values = says_something.then(|| {
             self.check_values(field, types, &pairs);
             ValueMap::new(pairs)
         });
