@@ -349,6 +349,11 @@ impl Prepared {
             .collect()
     }
 
+    /// The schemas of both sides.
+    pub const fn schemas(&self) -> &PerSide<SchemaSet> {
+        &self.schemas
+    }
+
     /// The store.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)

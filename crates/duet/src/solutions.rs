@@ -7,6 +7,11 @@ pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.iter().copied()
 }
 
+/// Every map among [`files`], manifests and examples left out.
+pub fn maps() -> impl Iterator<Item = (&'static str, &'static str)> {
+    files().filter(|(name, _)| !name.ends_with("/package.yaml") && !name.ends_with(".test.yaml"))
+}
+
 /// The files of one package, by their names in its folder.
 pub fn files_of(package: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     files().filter_map(move |(path, text)| {
