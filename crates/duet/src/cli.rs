@@ -8,6 +8,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 pub mod import;
+pub mod map;
 pub mod odata;
 mod order;
 pub mod package;
@@ -120,6 +121,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Write maps as documents of Dual-write
     Export(export::ExportArgs),
+    /// Format, compare, show and test map files
+    Map(map::MapArgs),
     /// List, show and install solution packages
     Package(package::PackageArgs),
     /// Look into OData texts
@@ -183,6 +186,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Import(args) => import::run(args, &global, terminal).await,
             Command::Export(args) => export::run(args, &global, terminal).await,
             Command::Trace(args) => trace::run(args, &global, terminal).await,
+            Command::Map(args) => map::run(&args, &global, terminal).await,
             // Answered above, without a runtime.
             Command::Explain(_)
             | Command::Completions(_)

@@ -37,6 +37,10 @@ pub mod codes {
     pub const NOT_RELOADED: Code = Code(5092);
     /// A side is another environment than the one that the store knows.
     pub const OTHER_ENVIRONMENT: Code = Code(5093);
+    /// A name is neither a map file nor a published map.
+    pub const NO_MAP_NAMED: Code = Code(5150);
+    /// No map that was named has examples.
+    pub const NO_EXAMPLES: Code = Code(5151);
     /// Something happened that should be impossible.
     pub const BUG: Code = Code(5070);
 }

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, codes};
 use crate::packages::MANIFEST;
 use duet_map::diagnostic::{Diagnostic, Severity};
+use duet_map::example::ENDING;
 use duet_map::file::MapFile;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,9 +21,14 @@ pub struct Source {
 
 /// Reads all of them, in the order of their paths.
 pub fn read(config: &Config) -> Result<Vec<Source>, Failure> {
+    named(&config.folder, &config.maps)
+}
+
+/// Reads the map files that these entries name, which start from `folder`.
+pub fn named(folder: &Path, entries: &[String]) -> Result<Vec<Source>, Failure> {
     let mut paths = BTreeSet::new();
-    for entry in &config.maps {
-        let found = matching(&config.folder, entry)?;
+    for entry in entries {
+        let found = matching(folder, entry)?;
         if found.is_empty() {
             return Err(Failure::new(
                 Exit::Configuration,
@@ -105,7 +111,10 @@ fn matching(folder: &Path, entry: &str) -> Result<Vec<PathBuf>, Failure> {
 
 /// A package's manifest stands among its maps and is none.
 fn is_map(path: &Path) -> bool {
-    path.is_file() && !path.ends_with(MANIFEST)
+    let is_examples = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().ends_with(ENDING));
+    path.is_file() && !path.ends_with(MANIFEST) && !is_examples
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

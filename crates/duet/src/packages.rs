@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::solutions;
 use duet_map::diagnostic::Code;
+use duet_map::example::ENDING;
 use manifest::Manifest;
 
 /// The name of a package's manifest in its folder.
@@ -43,6 +44,8 @@ pub struct Package {
     pub text: &'static str,
     /// Its map files: name and text.
     pub maps: Vec<(&'static str, &'static str)>,
+    /// Files of examples: name and text.
+    pub examples: Vec<(&'static str, &'static str)>,
 }
 
 /// Every package of this release, by name.
@@ -55,7 +58,10 @@ pub fn carried() -> Result<Vec<Package>, Failure> {
                 manifest: Manifest::parse(text, &file).map_err(Failure::configuration)?,
                 text,
                 maps: solutions::files_of(name)
-                    .filter(|(file, _)| *file != MANIFEST)
+                    .filter(|(file, _)| *file != MANIFEST && !file.ends_with(ENDING))
+                    .collect(),
+                examples: solutions::files_of(name)
+                    .filter(|(file, _)| file.ends_with(ENDING))
                     .collect(),
             })
         })

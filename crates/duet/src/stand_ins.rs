@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
+use duet_map::side::PerSide;
 use duet_sandbox::auth::{Client, SignIn};
 use duet_sandbox::dataverse::{Config as DataverseConfig, Dataverse};
 use duet_sandbox::finops::{FinOps, FinOpsConfig};
@@ -9,9 +10,15 @@ use duet_sandbox::http::Running;
 use duet_sandbox::rows::Place;
 use duet_sandbox::schema;
 use duet_sandbox::seed::{self, SeedPlan};
+use duet_systems::dataverse::DataverseConfig as DataverseSystem;
+use duet_systems::finops::FinOpsConfig as FinOpsSystem;
+use duet_systems::{System, SystemError};
+use secrecy::SecretString;
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
 
 /// The Entra tenant that the stand-ins pretend to belong to.
 pub const TENANT: &str = "contoso.onmicrosoft.com";
@@ -119,6 +126,36 @@ impl StandIns {
                 .await
                 .map_err(|error| stand_in("Dataverse", &error))?,
             seeded,
+        })
+    }
+
+    /// Duet's own connectors to both.
+    pub fn connectors(&self) -> Result<PerSide<Arc<dyn System>>, Failure> {
+        let address = |running: &Running| {
+            let url = running.url();
+            let token = format!("{url}/{TENANT}/oauth2/v2.0/token");
+            Ok::<_, url::ParseError>((Url::parse(url)?, Url::parse(&token)?))
+        };
+        let unusable = |error: url::ParseError| Failure::bug("a stand-in has no address", &error);
+        let (left, left_token) = address(&self.finops).map_err(unusable)?;
+        let (right, right_token) = address(&self.dataverse).map_err(unusable)?;
+        let secret = || SecretString::from(DUET.secret);
+        let (tenant, client) = (TENANT.to_owned(), DUET.id.to_owned());
+        let mut finops = FinOpsSystem::new(
+            "Finance & Operations".to_owned(),
+            left,
+            tenant.clone(),
+            client.clone(),
+            secret(),
+        );
+        finops.token_url = Some(left_token);
+        let mut dataverse =
+            DataverseSystem::new("Dataverse".to_owned(), right, tenant, client, secret());
+        dataverse.token_url = Some(right_token);
+        let refused = |error: SystemError| Failure::system("a stand-in cannot be reached", &error);
+        Ok(PerSide {
+            left: Arc::new(finops.build().map_err(refused)?),
+            right: Arc::new(dataverse.build().map_err(refused)?),
         })
     }
 

@@ -101,6 +101,9 @@ pub const FILTER_NOT_READ: Code = Code(1210);
 /// Something in a map that Microsoft's document cannot say.
 pub const NOT_EXPORTED: Code = Code(1211);
 
+/// A file of examples beside a map cannot be read.
+pub const BAD_EXAMPLE: Code = Code(1250);
+
 /// A value has no counterpart in the value map.
 pub const VALUE_UNMAPPED: Code = Code(2001);
 /// A text is longer than its column.

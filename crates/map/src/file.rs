@@ -21,10 +21,11 @@
 //!     conflicts: manual                               # who wins over this field
 //! ```
 
+mod format;
 mod notation;
 mod parse;
 mod print;
-mod yaml;
+pub(crate) mod yaml;
 
 use crate::diagnostic::Place;
 use crate::side::{PerSide, Side};

@@ -20,6 +20,8 @@ pub mod compiled;
 mod convert;
 mod counterpart;
 pub mod diagnostic;
+pub mod difference;
+pub mod example;
 pub mod field_set;
 pub mod file;
 pub mod filter;

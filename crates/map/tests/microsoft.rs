@@ -42,7 +42,7 @@ fn published() -> Vec<(String, MapFile)> {
         for file in std::fs::read_dir(package.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if name != "package.yaml" {
+            if name != "package.yaml" && !name.ends_with(".test.yaml") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 maps.push((name.clone(), MapFile::parse(&text, &name).unwrap()));
             }

@@ -23,6 +23,7 @@ fn files() -> Vec<PathBuf> {
         .flat_map(|package| entries(&package))
         .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
         .filter(|path| !path.ends_with("package.yaml"))
+        .filter(|path| !path.to_string_lossy().ends_with(".test.yaml"))
         .collect()
 }
 

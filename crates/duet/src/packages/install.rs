@@ -9,6 +9,7 @@ use super::{MANIFEST, Package};
 use crate::failure::Failure;
 use crate::stand_ins::unwritable;
 use duet_map::diagnostic::{Diagnostic, Severity};
+use duet_map::example::ENDING;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -153,6 +154,17 @@ fn copy(folder: &Path, package: &Package, outcome: &Outcome) -> Result<(), Failu
             Some(Action::Added | Action::Upgraded) => put(file, text)?,
             Some(Action::Beside) => put(&format!("{file}.new"), text)?,
             Some(Action::Same | Action::Edited | Action::Removed) | None => {}
+        }
+    }
+    for (file, text) in &package.examples {
+        // Once installed, examples are the person's own.
+        let map = file.replace(ENDING, ".yaml");
+        let wanted = matches!(
+            outcome.files.get(&map),
+            Some(Action::Added | Action::Upgraded | Action::Same)
+        );
+        if wanted && !target.join(file).exists() {
+            put(file, text)?;
         }
     }
     put(MANIFEST, package.text)

@@ -13,14 +13,14 @@ const MAX_DEPTH: usize = 16;
 
 /// A node of the tree.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) at: Place,
-    pub(super) content: Content,
+pub(crate) struct Node {
+    pub(crate) at: Place,
+    pub(crate) content: Content,
 }
 
 /// Why a text is no YAML that a map file can be.
 #[derive(Debug)]
-pub(super) struct YamlError {
+pub(crate) struct YamlError {
     place: Place,
     message: String,
     fix: Option<&'static str>,
@@ -41,19 +41,19 @@ impl From<YamlError> for Diagnostic {
 
 /// What a node holds.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Text { text: String, quoted: bool },
     List(Vec<Node>),
     Mapping(Vec<(Node, Node)>),
 }
 
 impl Node {
-    pub(super) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark(Some(Arc::new(self.at.clone())))
     }
 
     /// What to call it in an error.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match &self.content {
             Content::Text { text, quoted } if text.is_empty() && !quoted => "nothing",
             Content::Text { .. } => "a text",
@@ -64,7 +64,7 @@ impl Node {
 
     /// The place of a piece of this text, counted in characters of the text. Exact for texts on
     /// one line without escapes, which is what field lines are.
-    pub(super) fn part(&self, start: usize, length: usize) -> Place {
+    pub(crate) fn part(&self, start: usize, length: usize) -> Place {
         let quote = usize::from(matches!(&self.content, Content::Text { quoted: true, .. }));
         Place {
             file: self.at.file.clone(),
@@ -76,7 +76,7 @@ impl Node {
 }
 
 /// Reads the one document of a file.
-pub(super) fn read(text: &str, file: &str) -> Result<Node, YamlError> {
+pub(crate) fn read(text: &str, file: &str) -> Result<Node, YamlError> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
         file,
