@@ -1,19 +1,23 @@
 //! `duet.yaml`: the two sides, the companies, the maps and the store of one environment.
 //!
 //! 1. [`document`]: YAML with places, so that every finding points at line and column.
-//! 2. [`secret`]: secrets by reference to the environment or a file, never inline.
-//! 3. [`overrides`]: the engine's settings that the file may change; [`alerts`]: its alert rules.
+//! 2. [`connection`]: the two sides, and [`mod@odata`] what an OData service needs to be told.
+//! 3. [`secret`]: secrets by reference to the environment or a file, never inline.
+//! 4. [`overrides`]: the engine's settings that the file may change; [`alerts`]: its alert rules.
 //!
 //! All findings of a file are collected and told at once.
 
 pub mod alerts;
+pub mod connection;
 pub mod document;
+pub mod odata;
 pub mod overrides;
 pub mod secret;
 
 #[cfg(test)]
 mod tests;
 
+use connection::Connection;
 use document::{Document, Entry, Table};
 use duet_engine::Settings;
 use duet_map::diagnostic::{Code, Diagnostic};
@@ -21,7 +25,6 @@ use duet_map::side::PerSide;
 use secret::SecretRef;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use url::Url;
 
 /// The name that is looked for when none is given.
 pub const FILE_NAME: &str = "duet.yaml";
@@ -49,44 +52,8 @@ pub mod codes {
     pub const NO_SECRET: Code = Code(5007);
     /// The file's format is not one that this release reads.
     pub const UNKNOWN_FORMAT: Code = Code(5008);
-}
-
-/// What kind of system stands on a side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SystemKind {
-    /// Dynamics 365 Finance & Operations.
-    FinOps,
-    /// Microsoft Dataverse.
-    Dataverse,
-}
-
-impl SystemKind {
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::FinOps => "Finance & Operations",
-            Self::Dataverse => "Dataverse",
-        }
-    }
-}
-
-/// How to reach the system on one side.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    /// What kind of system it is.
-    pub system: SystemKind,
-    /// What messages call it.
-    pub name: String,
-    /// Its address (`https://contoso.crm.dynamics.com`).
-    pub url: Url,
-    /// The Entra tenant that issues its tokens.
-    pub tenant: String,
-    /// Where tokens come from, when not from Entra's public address.
-    pub token_url: Option<Url>,
-    /// The application id that Duet signs in with.
-    pub client_id: String,
-    /// Where its secret is.
-    pub client_secret: SecretRef,
+    /// The keys of a side name half a way to sign in, or several.
+    pub const SIGN_IN: Code = Code(5100);
 }
 
 /// Where the HTTP server of `duet run` listens.
@@ -181,10 +148,10 @@ impl Config {
             .unwrap_or_else(|| "dev".to_owned());
         let left = root
             .require("left")
-            .and_then(|entry| connection(&entry, folder));
+            .and_then(|entry| Connection::read(&entry, folder));
         let right = root
             .require("right")
-            .and_then(|entry| connection(&entry, folder));
+            .and_then(|entry| Connection::read(&entry, folder));
         let companies = root
             .optional("companies")
             .map(|entry| entry.texts())
@@ -231,61 +198,6 @@ impl Config {
             folder: folder.to_owned(),
         })
     }
-}
-
-fn connection(entry: &Entry<'_>, folder: &Path) -> Option<Connection> {
-    let mut table = entry.table()?;
-    let system = table
-        .require("system")
-        .and_then(|entry| match entry.text()?.as_str() {
-            "finops" => Some(SystemKind::FinOps),
-            "dataverse" => Some(SystemKind::Dataverse),
-            other => {
-                entry.report(
-                    codes::WRONG_VALUE,
-                    format!("`{other}` is no system that this release knows"),
-                    Some("use `finops` or `dataverse`".to_owned()),
-                );
-                None
-            }
-        });
-    let name = table.optional("name").and_then(|entry| entry.text());
-    let url = table.require("url").and_then(|entry| address(&entry));
-    let token_url = table
-        .optional("token-url")
-        .and_then(|entry| address(&entry));
-    let tenant = table.require("tenant").and_then(|entry| entry.text());
-    let client_id = table.require("client-id").and_then(|entry| entry.text());
-    let client_secret = table
-        .require("client-secret")
-        .and_then(|entry| SecretRef::read(&entry, folder));
-    table.finish();
-    let system = system?;
-    Some(Connection {
-        system,
-        name: name.unwrap_or_else(|| system.title().to_owned()),
-        url: url?,
-        tenant: tenant?,
-        token_url,
-        client_id: client_id?,
-        client_secret: client_secret?,
-    })
-}
-
-/// An `http(s)` address.
-fn address(entry: &Entry<'_>) -> Option<Url> {
-    let text = entry.text()?;
-    let url = Url::parse(&text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
-    if url.is_none() {
-        entry.report(
-            codes::WRONG_VALUE,
-            format!("`{}` has to be a web address", entry.path()),
-            Some("write it whole: `https://contoso.operations.dynamics.com`".to_owned()),
-        );
-    }
-    url
 }
 
 /// A number of bytes with its unit.

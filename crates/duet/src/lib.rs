@@ -12,6 +12,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod connectors;
 pub mod demo;
 pub mod environment;
 pub mod error_pages;

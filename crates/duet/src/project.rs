@@ -1,7 +1,8 @@
 //! From `duet.yaml` to something that runs: map files, connections, schemas, the engine.
 
 use crate::cli::Global;
-use crate::config::{Config, Connection, SystemKind};
+use crate::config::Config;
+use crate::connectors::connect;
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
 use crate::map_files;
@@ -22,8 +23,6 @@ use duet_store::sqlite::SqliteStore;
 use duet_store::store::Capture;
 use duet_store::{Store, StoreError};
 use duet_systems::System;
-use duet_systems::dataverse::DataverseConfig;
-use duet_systems::finops::FinOpsConfig;
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -123,33 +122,9 @@ fn variable(name: &str) -> Option<String> {
 /// The connectors of both sides; nothing is sent yet.
 pub fn systems(config: &Config) -> Result<PerSide<Arc<dyn System>>, Failure> {
     Ok(PerSide {
-        left: system(&config.sides.left, Side::Left)?,
-        right: system(&config.sides.right, Side::Right)?,
+        left: connect(&config.sides.left, Side::Left)?,
+        right: connect(&config.sides.right, Side::Right)?,
     })
-}
-
-fn system(connection: &Connection, side: Side) -> Result<Arc<dyn System>, Failure> {
-    let secret = connection
-        .client_secret
-        .fetch(&variable)
-        .map_err(Failure::configuration)?;
-    let name = connection.name.clone();
-    let url = connection.url.clone();
-    let tenant = connection.tenant.clone();
-    let client = connection.client_id.clone();
-    let built: Result<Arc<dyn System>, _> = match connection.system {
-        SystemKind::Dataverse => {
-            let mut config = DataverseConfig::new(name, url, tenant, client, secret);
-            config.token_url.clone_from(&connection.token_url);
-            config.build().map(|system| Arc::new(system) as _)
-        }
-        SystemKind::FinOps => {
-            let mut config = FinOpsConfig::new(name, url, tenant, client, secret);
-            config.token_url.clone_from(&connection.token_url);
-            config.build().map(|system| Arc::new(system) as _)
-        }
-    };
-    built.map_err(|error| Failure::system(&format!("the {side} side cannot be set up"), &error))
 }
 
 /// What a check found.

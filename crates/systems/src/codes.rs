@@ -78,6 +78,21 @@ pub const LOOP: Code = Code(3047);
 /// The body of a webhook is not of a known form.
 pub const NOTICE_UNREADABLE: Code = Code(3050);
 
+/// The service takes no batches.
+pub const NO_BATCH: Code = Code(3060);
+/// The service cannot tell what changed in a table.
+pub const NO_CHANGES: Code = Code(3061);
+/// The service repeats a page or leaves the order that was asked for.
+pub const PAGES: Code = Code(3062);
+/// The service demands a version with every write (428).
+pub const VERSION_DEMANDED: Code = Code(3063);
+/// The service does not allow this kind of write for a table.
+pub const NOT_ALLOWED: Code = Code(3064);
+/// The service's metadata does not describe what it says is there.
+pub const METADATA: Code = Code(3065);
+/// A table's key cannot be worked with.
+pub const BAD_KEY: Code = Code(3066);
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

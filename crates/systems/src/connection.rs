@@ -7,6 +7,7 @@
 //! Answers that are the service's own word about a request come back as [`Answer`], whatever
 //! their status; what is wrong with the way comes back as an error.
 
+mod auth;
 pub(crate) mod batch;
 mod client;
 mod envelope;
@@ -16,6 +17,7 @@ pub(crate) mod link;
 pub(crate) mod retry;
 mod token;
 
+pub use auth::{Auth, ClientCredentials};
 pub use retry::RetryPolicy;
 
 use crate::error::SystemError;
@@ -25,7 +27,6 @@ use gate::Gate;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use retry::{Step, Trouble};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use token::TokenSource;
@@ -40,14 +41,8 @@ pub(crate) struct Settings {
     pub(crate) name: String,
     /// The service's root; every call stays on its origin.
     pub(crate) root: Url,
-    /// Where tokens are issued.
-    pub(crate) token_url: Url,
-    /// The registered application.
-    pub(crate) client_id: String,
-    /// Its secret.
-    pub(crate) client_secret: SecretString,
-    /// What the token is for.
-    pub(crate) scope: String,
+    /// How to sign in.
+    pub(crate) auth: Auth,
     /// The longest that one attempt may take.
     pub(crate) timeout: Duration,
     /// How many requests may be under way at once.
@@ -154,7 +149,7 @@ impl Connection {
     pub(crate) fn new(settings: Settings, timing: Timing) -> Result<Self, SystemError> {
         let http = client::build(&settings)?;
         Ok(Self {
-            tokens: TokenSource::new(&settings, http.clone(), timing.clone()),
+            tokens: TokenSource::new(&settings, http.clone(), timing.clone())?,
             name: settings.name,
             root: settings.root,
             http,
@@ -244,7 +239,7 @@ impl Connection {
             drop(slot);
             let (trouble, error) = match outcome {
                 Ok(answer) => match answer.status {
-                    StatusCode::UNAUTHORIZED if !renewed => {
+                    StatusCode::UNAUTHORIZED if !renewed && self.tokens.can_renew() => {
                         renewed = true;
                         self.tokens.forget(&token).await;
                         continue;
@@ -322,8 +317,10 @@ impl Connection {
             .http
             .request(call.method.clone(), call.url.clone())
             .headers(call.headers.clone())
-            .header(AUTHORIZATION, token.header())
             .header("x-ms-client-request-id", request_id.to_string());
+        if let Some(header) = token.header() {
+            request = request.header(AUTHORIZATION, header);
+        }
         if !call.body.is_empty() {
             request = request.body(call.body.clone());
         }

@@ -19,7 +19,7 @@ mod write;
 
 pub use config::DataverseConfig;
 
-use crate::connection::batch::Plan;
+use crate::connection::batch::{Carriage, JSON, Plan};
 use crate::connection::{Answer, Call, Connection};
 use crate::error::SystemError;
 use crate::system::{
@@ -50,6 +50,8 @@ impl Dataverse {
             parallel: self.parallel,
             change_sets: false,
             prefer: Some("odata.continue-on-error"),
+            carriage: Carriage::FromHost,
+            media_type: JSON,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A call takes this road: `metadata` knows the entities, `key` spells record identifiers,
 //! `coding` turns rows into values and back, `read` pages through a table and through what
-//! changed in it (`window`), `find` searches, `write` writes, and `refusal` turns the
+//! changed in it, `find` searches, `write` writes, and `refusal` turns the
 //! service's errors into ones that say what to do. `notice` reads its events.
 
 mod coding;
@@ -14,14 +14,14 @@ mod metadata;
 mod notice;
 mod read;
 mod refusal;
-mod window;
 mod write;
 
-pub use config::{Etags, FinOpsConfig};
+pub use config::FinOpsConfig;
 
-use crate::connection::batch::Plan;
+use crate::connection::batch::{Carriage, JSON, Plan};
 use crate::connection::{Answer, Call, Connection};
 use crate::error::SystemError;
+use crate::etags::Etags;
 use crate::system::{
     Changes, ChangesRequest, Cursor, Find, Found, Notice, Page, SnapshotRequest, System, Write,
     Written,
@@ -57,6 +57,8 @@ impl FinOps {
             parallel: self.parallel,
             change_sets: true,
             prefer: Some("odata.continue-on-error"),
+            carriage: Carriage::FromHost,
+            media_type: JSON,
         }
     }
 

@@ -5,27 +5,37 @@
 //! pairs or the journal. A new system is one new folder here.
 //!
 //! The road through the crate: [`system`] and [`error`] are the words that everyone speaks;
-//! `connection` is the way to a web service (sign-in, retries, batches); [`dataverse`] and
-//! [`finops`] are the systems, built from their configuration.
+//! `connection` is the way to a web service (sign-in, retries, batches); [`dataverse`],
+//! [`finops`] and [`mod@odata`] are the systems, built from their configuration. What they do alike
+//! stands beside them: `paging` and `window` read, `bulk` writes, `refusal` explains.
 
+mod bulk;
 pub mod codes;
 mod connection;
 pub mod dataverse;
 mod endpoint;
 pub mod error;
+mod etags;
 pub mod finops;
+mod keyset;
 mod mismatch;
+pub mod odata;
+mod paging;
+mod refusal;
 mod scalar;
 pub mod system;
 #[cfg(test)]
 mod testing;
 pub mod timing;
+mod window;
 
-pub use connection::RetryPolicy;
+pub use connection::{Auth, ClientCredentials, RetryPolicy};
 pub use dataverse::{Dataverse, DataverseConfig};
 
 pub use error::{Class, SystemError};
-pub use finops::{Etags, FinOps, FinOpsConfig};
+pub use etags::Etags;
+pub use finops::{FinOps, FinOpsConfig};
+pub use odata::{OData, ODataConfig};
 pub use system::{
     Changes, ChangesRequest, Cursor, Find, Found, Notice, Page, Seen, SnapshotRequest, System,
     Write, Written,

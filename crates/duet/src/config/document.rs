@@ -211,6 +211,26 @@ impl<'d> Entry<'d> {
         self.items().iter().filter_map(Self::text).collect()
     }
 
+    /// The keys and values where any key may stand.
+    pub fn entries(&self) -> Vec<(String, Self)> {
+        let YamlData::Mapping(mapping) = &self.node.data else {
+            self.wrong("keys with values");
+            return Vec::new();
+        };
+        mapping
+            .iter()
+            .filter_map(|(key, node)| {
+                let name = key_text(key)?;
+                let entry = Entry {
+                    document: self.document,
+                    node,
+                    path: format!("{}.{name}", self.path),
+                };
+                Some((name, entry))
+            })
+            .collect()
+    }
+
     /// The keys and values.
     pub fn table(&self) -> Option<Table<'d>> {
         if matches!(self.node.data, YamlData::Mapping(_)) {

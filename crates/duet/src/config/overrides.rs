@@ -74,7 +74,8 @@ fn set<T>(slot: &mut T, entry: Option<&Entry<'_>>, read: impl Fn(&Entry<'_>) -> 
     }
 }
 
-fn duration(entry: &Entry<'_>) -> Option<Duration> {
+/// A length of time: `500ms`, `5s`.
+pub(super) fn duration(entry: &Entry<'_>) -> Option<Duration> {
     let text = entry.text()?;
     let duration = text
         .parse::<SignedDuration>()
@@ -91,7 +92,8 @@ fn duration(entry: &Entry<'_>) -> Option<Duration> {
     duration
 }
 
-fn positive<T: TryFrom<i64>>(entry: &Entry<'_>) -> Option<T> {
+/// A whole number from 1 on.
+pub(super) fn positive<T: TryFrom<i64>>(entry: &Entry<'_>) -> Option<T> {
     let number = entry.integer()?;
     let value = (number > 0).then(|| T::try_from(number).ok()).flatten();
     if value.is_none() {

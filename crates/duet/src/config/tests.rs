@@ -37,6 +37,112 @@ fn told(text: &str, findings: &[Diagnostic]) -> String {
     texts.join("\n\n")
 }
 
+fn client_secret(side: &Connection) -> &secret::SecretRef {
+    match &side.service {
+        connection::Service::FinOps(app) | connection::Service::Dataverse(app) => {
+            &app.client_secret
+        }
+        connection::Service::OData(_) => panic!("an OData service has no application"),
+    }
+}
+
+/// `GOOD` with an OData service on the left.
+fn with_odata(keys: &str) -> String {
+    let (before, rest) = GOOD.split_once("  system: finops").unwrap();
+    let (_, after) = rest.split_once("right:").unwrap();
+    let service = "  system: odata\n  url: https://shop.example.com/odata/\n";
+    format!("{before}{service}{keys}right:{after}")
+}
+
+fn odata(keys: &str) -> odata::ODataService {
+    let config = parse(&with_odata(keys)).unwrap();
+    match config.sides.left.service {
+        connection::Service::OData(service) => *service,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_odata_service_keeps_its_defaults_and_takes_what_is_said() {
+    let plain = odata("");
+    assert!(matches!(plain.sign_in, odata::SignIn::None));
+    assert!(plain.creates.is_none() && plain.deltas.is_none() && plain.modified.is_empty());
+    let told = odata(
+        "  create: put\n  batch: off\n  etags: trusted\n  deltas: on\n  numbers: plain\n  \
+         overlap: 5s\n  page-size: 50\n  modified: { Orders: changedOn }\n  \
+         unique: { Orders: [company, number] }\n  company: { Orders: company }\n  \
+         headers: { sap-client: 100 }\n",
+    );
+    assert_eq!(told.creates, Some(duet_systems::odata::Creates::Put));
+    assert_eq!(told.batches, Some(duet_systems::odata::Batches::Off));
+    assert_eq!(told.etags, Some(duet_systems::Etags::Trusted));
+    assert_eq!((told.deltas, told.exact_numbers), (Some(true), Some(false)));
+    assert_eq!(told.overlap, Some(Duration::from_secs(5)));
+    assert_eq!((told.page_size, told.batch_size), (Some(50), None));
+    assert_eq!(told.modified["Orders"], "changedOn");
+    assert_eq!(told.unique["Orders"], ["company", "number"]);
+    assert_eq!(told.company["Orders"], "company");
+    assert_eq!(told.headers["sap-client"], "100");
+}
+
+#[test]
+fn the_keys_that_are_there_say_how_to_sign_in() {
+    let basic = odata("  user: duet\n  password: { env: P }\n");
+    assert!(matches!(basic.sign_in, odata::SignIn::Basic { user, .. } if user == "duet"));
+    let bearer = odata("  token: { env: T }\n");
+    assert!(matches!(bearer.sign_in, odata::SignIn::Bearer(_)));
+    let client = odata(
+        "  token-url: https://login.example.com/token\n  client-id: duet\n  \
+         client-secret: { env: S }\n",
+    );
+    assert!(matches!(
+        client.sign_in,
+        odata::SignIn::Client { scope: None, .. }
+    ));
+}
+
+#[test]
+fn half_a_way_to_sign_in_and_two_ways_are_told_apart() {
+    let half = parse(&with_odata("  user: duet\n")).unwrap_err();
+    insta::assert_snapshot!(half, @"
+    error[DUET5100]: `left` holds a part of a way to sign in
+     --> duet.yaml:4:3
+      |
+    4 |   system: odata
+      |   ^
+      |
+      = help: write all of it: `user` and `password`
+    ");
+    let two = parse(&with_odata("  token: { env: T }\n  scope: all\n")).unwrap_err();
+    insta::assert_snapshot!(two, @"
+    error[DUET5100]: `left` names more than one way to sign in
+     --> duet.yaml:4:3
+      |
+    4 |   system: odata
+      |   ^
+      |
+      = help: keep one: `user` and `password`, or `token`, or `token-url`, `client-id` and `client-secret`
+    ");
+    let wrong = parse(&with_odata("  create: upsert\n  tenant: contoso\n")).unwrap_err();
+    insta::assert_snapshot!(wrong, @"
+    error[DUET5005]: `left.create` cannot be `upsert`
+     --> duet.yaml:6:11
+      |
+    6 |   create: upsert
+      |           ^^^^^^
+      |
+      = help: use one of `post`, `put`, `patch`
+
+    error[DUET5003]: `left.tenant` is no key that Duet knows
+     --> duet.yaml:7:3
+      |
+    7 |   tenant: contoso
+      |   ^^^^^^
+      |
+      = help: known here: system, name, url, user, password, token, token-url, client-id, client-secret, scope, create, batch, etags, deltas, numbers, modified, unique, company, headers, overlap, page-size, batch-size, parallel
+    ");
+}
+
 #[test]
 fn a_whole_file_reads() {
     let config = parse(GOOD).unwrap();
@@ -55,7 +161,7 @@ fn a_whole_file_reads() {
 #[test]
 fn a_secret_is_fetched_when_it_is_needed_and_never_shows() {
     let config = parse(GOOD).unwrap();
-    let secret = &config.sides.left.client_secret;
+    let secret = client_secret(&config.sides.left);
     let fetched = secret
         .fetch(&|name| Some(format!("value of {name}")))
         .unwrap();
@@ -109,7 +215,7 @@ fn values_of_the_wrong_kind_are_all_told_at_once() {
     10 |   system: salesforce
        |           ^^^^^^^^^^
        |
-       = help: use `finops` or `dataverse`
+       = help: use `finops`, `dataverse` or `odata`
 
     error[DUET5005]: `maps` has to be a list
       --> duet.yaml:16:7
@@ -136,10 +242,7 @@ fn values_of_the_wrong_kind_are_all_told_at_once() {
 #[test]
 fn a_missing_variable_is_named() {
     let config = parse(GOOD).unwrap();
-    let findings = config
-        .sides
-        .right
-        .client_secret
+    let findings = client_secret(&config.sides.right)
         .fetch(&|_| None)
         .unwrap_err();
     insta::assert_snapshot!(told(GOOD, &findings), @"

@@ -145,7 +145,9 @@ mod tests {
         let file = folder.path().join("duet.yaml");
         let config = crate::config::Config::read(&file).unwrap();
         assert_eq!(config.companies, ["usmf", "frrt"]);
-        let secret = config.sides.left.client_secret.fetch(&|_| None);
-        assert!(secret.is_ok());
+        let crate::config::connection::Service::FinOps(app) = &config.sides.left.service else {
+            panic!("the left side is another system");
+        };
+        assert!(app.client_secret.fetch(&|_| None).is_ok());
     }
 }

@@ -1,7 +1,8 @@
 //! Maps as a Dataverse environment keeps them: the table `msdyn_dualwriteentitymaps`.
 
 use super::{Gathered, codes};
-use crate::config::{Config, SystemKind};
+use crate::config::Config;
+use crate::config::connection::Service;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::project;
@@ -28,7 +29,7 @@ const COLUMNS: [&str; 6] = [
 pub async fn gather(config: &Config) -> Result<Gathered, Failure> {
     let side = Side::BOTH
         .into_iter()
-        .find(|side| config.sides[*side].system == SystemKind::Dataverse)
+        .find(|side| matches!(config.sides[*side].service, Service::Dataverse(_)))
         .ok_or_else(|| no_dataverse("no side of this project is a Dataverse".to_owned()))?;
     let systems = project::systems(config)?;
     let system = &systems[side];

@@ -31,6 +31,24 @@ pub(crate) struct Plan {
     pub(crate) change_sets: bool,
     /// The `Prefer` header of the batch itself.
     pub(crate) prefer: Option<&'static str>,
+    /// How operations are carried.
+    pub(crate) carriage: Carriage,
+    /// The media type of bodies: a form of JSON.
+    pub(crate) media_type: &'static str,
+}
+
+/// Plain JSON.
+pub(crate) const JSON: &str = "application/json";
+
+/// How operations are carried to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// In batches, with links that begin at the host: `/data/Customers(1)`.
+    FromHost,
+    /// In batches, with links that begin at the service's root: `Customers(1)`.
+    FromRoot,
+    /// Each in a request of its own.
+    Single,
 }
 
 /// One operation of a batch.
@@ -113,12 +131,42 @@ impl Connection {
         plan: &Plan,
         operations: &[Operation],
     ) -> Vec<Result<Answer, SystemError>> {
+        if plan.carriage == Carriage::Single {
+            let calls: Vec<_> = operations
+                .iter()
+                .map(|operation| self.single(plan, operation))
+                .collect();
+            return futures::stream::iter(calls)
+                .buffered(plan.parallel.max(1))
+                .collect()
+                .await;
+        }
         let chunks = operations.chunks(plan.size.max(1));
         let chunks: Vec<_> = chunks.map(|chunk| self.chunk(plan, chunk)).collect();
         futures::stream::iter(chunks)
             .buffered(plan.parallel.max(1))
             .concat()
             .await
+    }
+
+    /// Sends one operation as a request of its own.
+    async fn single(&self, plan: &Plan, operation: &Operation) -> Result<Answer, SystemError> {
+        let mut call = Call {
+            what: plan.what.clone(),
+            method: operation.method.clone(),
+            url: self.url(&operation.link)?,
+            headers: HeaderMap::new(),
+            body: Bytes::from(operation.body.clone().unwrap_or_default()),
+            repeat: operation.repeat,
+            keep_torn: false,
+        };
+        if operation.body.is_some() {
+            call = call.header(CONTENT_TYPE.as_str(), plan.media_type);
+        }
+        for (name, value) in &operation.headers {
+            call = call.header(name, value);
+        }
+        self.send(&call).await
     }
 
     async fn chunk(
@@ -162,6 +210,12 @@ impl Connection {
                         (Whole::Torn, error, answered, true)
                     }
                 }
+                Sent::Refused(answer) if has_no_batch(answer.status) => (
+                    Whole::Down,
+                    failure::no_batch(self.name(), &answer),
+                    0,
+                    false,
+                ),
                 Sent::Refused(answer) => {
                     if part.len() == 1 {
                         if let Some(slot) = slots.first_mut() {
@@ -302,6 +356,14 @@ impl Connection {
             }
         }
     }
+}
+
+/// Whether a status says that there is no `$batch` here, rather than anything about what is in it.
+fn has_no_batch(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+    )
 }
 
 /// What became of one batch.

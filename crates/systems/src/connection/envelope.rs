@@ -1,7 +1,7 @@
 //! Batches on the wire: operations as multipart parts, parts as answers.
 
 use super::Answer;
-use super::batch::{Operation, Plan};
+use super::batch::{Carriage, Operation, Plan};
 use bytes::Bytes;
 use odata::ParseError;
 use odata::batch::{
@@ -17,15 +17,17 @@ pub(super) fn encode(plan: &Plan, operations: &[Operation], path: &str, id: &str
         .iter()
         .enumerate()
         .map(|(index, operation)| {
-            let mut part = PartRequest::new(
-                operation.method.as_str(),
-                format!("{path}{}", operation.link),
-            );
+            let url = match plan.carriage {
+                Carriage::FromRoot => operation.link.clone(),
+                Carriage::FromHost | Carriage::Single => format!("{path}{}", operation.link),
+            };
+            let mut part = PartRequest::new(operation.method.as_str(), url);
             for (name, value) in &operation.headers {
                 part = part.with_header(*name, value.clone());
             }
             if let Some(body) = &operation.body {
-                part = part.with_json(body.clone());
+                part = part.with_header("Content-Type", plan.media_type);
+                part.body = body.clone().into_bytes();
             }
             if plan.change_sets && operation.method != Method::GET {
                 RequestPart::ChangeSet(vec![part.with_id((index + 1).to_string())])
@@ -145,6 +147,8 @@ mod tests {
             parallel: 1,
             change_sets: true,
             prefer: None,
+            carriage: Carriage::FromHost,
+            media_type: crate::connection::batch::JSON,
         };
         let operations = [
             Operation::get("A?$top=1".into()),

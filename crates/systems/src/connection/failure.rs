@@ -124,15 +124,16 @@ pub(crate) fn paused(system: &str, what: &str, rest: Duration) -> SystemError {
     error
 }
 
-/// 401 in spite of a fresh token.
+/// 401 in spite of fresh credentials.
 pub(crate) fn unauthorized(system: &str, answer: &Answer) -> SystemError {
     let mut error = SystemError::new(
         Class::FixAccess,
         codes::UNAUTHORIZED,
         format!(
-            "`{system}` does not accept the application's token while {}: register the client id \
-             there (Dataverse: as an application user; Finance & Operations: under Microsoft Entra \
-             ID applications) and check that the URL belongs to the tenant",
+            "`{system}` does not accept the connection's credentials while {}: register the client \
+             id there (Dataverse: as an application user; Finance & Operations: under Microsoft \
+             Entra ID applications; other services: as their operator says) and check that the URL \
+             belongs to the tenant",
             answer.what
         ),
     );
@@ -205,6 +206,21 @@ pub(crate) fn refused(system: &str, answer: &Answer) -> SystemError {
         class,
         code,
         format!("`{system}` answers {} while {}", answer.status, answer.what),
+    );
+    error.detail = words(answer);
+    error
+}
+
+/// The service does not take batches.
+pub(crate) fn no_batch(system: &str, answer: &Answer) -> SystemError {
+    let mut error = SystemError::new(
+        Class::FixAccess,
+        codes::NO_BATCH,
+        format!(
+            "`{system}` answers {} to a batch while {}: it takes none; write `batch: off` for the \
+             connection in duet.yaml, and check its URL",
+            answer.status, answer.what
+        ),
     );
     error.detail = words(answer);
     error

@@ -1,6 +1,6 @@
 //! The way to a service, against a server that answers by script.
 
-use super::batch::{Operation, Plan};
+use super::batch::{Carriage, JSON, Operation, Plan};
 use super::*;
 use crate::codes;
 use crate::error::Class;
@@ -66,10 +66,12 @@ async fn server() -> Server {
     let settings = Settings {
         name: "sales".into(),
         root: format!("{origin}/api/").parse().unwrap(),
-        token_url: format!("{origin}/token").parse().unwrap(),
-        client_id: "client".into(),
-        client_secret: SecretString::from("s3cret"),
-        scope: "scope".into(),
+        auth: Auth::Client(ClientCredentials {
+            token_url: format!("{origin}/token").parse().unwrap(),
+            client_id: "client".into(),
+            client_secret: "s3cret".into(),
+            scope: Some("scope".into()),
+        }),
         timeout: Duration::from_secs(30),
         parallel: 4,
         retry: RetryPolicy::default(),
@@ -186,6 +188,8 @@ impl Server {
             parallel: 2,
             change_sets: false,
             prefer: None,
+            carriage: Carriage::FromHost,
+            media_type: JSON,
         };
         self.connection.batch(&plan, operations).await
     }
@@ -508,6 +512,8 @@ async fn batches_run_in_chunks_and_keep_their_order() {
         parallel: 3,
         change_sets: true,
         prefer: Some("odata.continue-on-error"),
+        carriage: Carriage::FromHost,
+        media_type: JSON,
     };
     let answers = server.connection.batch(&plan, &operations).await;
     let expected: Vec<String> = (0..23).map(|n| format!("200 POST /api/{n}")).collect();

@@ -1,44 +1,51 @@
-//! Signing in: client credentials of Microsoft Entra (v2), kept until shortly before they expire.
+//! Signing in: what proves who we are, and tokens that are kept until shortly before they expire.
 
+use super::auth::{Auth, ClientCredentials};
 use super::client::Broken;
 use super::retry::{RetryPolicy, Step, Trouble, parse_retry_after};
 use super::{Repeat, Settings};
 use crate::codes;
 use crate::error::{Class, SystemError};
 use crate::timing::Timing;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderValue, RETRY_AFTER};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
-use url::Url;
 
 /// How long before its end a token is renewed, so that no request starts with a dying one.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// A bearer token.
+/// What a request shows to be let in.
 pub(crate) struct Token {
-    header: HeaderValue,
+    header: Option<HeaderValue>,
     renew_at: Timestamp,
 }
 
 impl Token {
-    /// The value of the `Authorization` header, marked as sensitive.
-    pub(crate) fn header(&self) -> HeaderValue {
+    /// The value of the `Authorization` header, marked as sensitive; none where nobody asks.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
         self.header.clone()
     }
+}
+
+/// Where tokens come from.
+enum Source {
+    /// They stand in the configuration and never change.
+    Fixed(Arc<Token>),
+    /// They are issued for a while.
+    Issued(ClientCredentials),
 }
 
 /// Issues tokens and keeps the last one.
 pub(crate) struct TokenSource {
     system: String,
-    url: Url,
-    client_id: String,
-    client_secret: SecretString,
-    scope: String,
+    source: Source,
     http: reqwest::Client,
     retry: RetryPolicy,
     timing: Timing,
@@ -61,29 +68,58 @@ struct Refused {
 }
 
 impl TokenSource {
-    pub(crate) fn new(settings: &Settings, http: reqwest::Client, timing: Timing) -> Self {
-        Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        http: reqwest::Client,
+        timing: Timing,
+    ) -> Result<Self, SystemError> {
+        let fixed = |text: Option<String>| {
+            let header = match text {
+                Some(text) => Some(sensitive(&text).ok_or_else(|| bad_secret(&settings.name))?),
+                None => None,
+            };
+            Ok(Source::Fixed(Arc::new(Token {
+                header,
+                renew_at: Timestamp::MAX,
+            })))
+        };
+        let source = match &settings.auth {
+            Auth::None => fixed(None)?,
+            Auth::Basic { user, password } => {
+                let pair = BASE64.encode(format!("{user}:{}", password.expose_secret()));
+                fixed(Some(format!("Basic {pair}")))?
+            }
+            Auth::Bearer(token) => fixed(Some(format!("Bearer {}", token.expose_secret())))?,
+            Auth::Client(client) => Source::Issued(client.clone()),
+        };
+        Ok(Self {
             system: settings.name.clone(),
-            url: settings.token_url.clone(),
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone(),
-            scope: settings.scope.clone(),
+            source,
             http,
             retry: settings.retry,
             timing,
             kept: Mutex::new(None),
-        }
+        })
+    }
+
+    /// Whether another token can be had when the service refuses one.
+    pub(crate) const fn can_renew(&self) -> bool {
+        matches!(self.source, Source::Issued(_))
     }
 
     /// A token that is good for a while.
     pub(crate) async fn token(&self) -> Result<Arc<Token>, SystemError> {
+        let client = match &self.source {
+            Source::Fixed(token) => return Ok(Arc::clone(token)),
+            Source::Issued(client) => client,
+        };
         let mut kept = self.kept.lock().await;
         if let Some(token) = kept.as_ref()
             && self.timing.now() < token.renew_at
         {
             return Ok(Arc::clone(token));
         }
-        let token = Arc::new(self.fetch().await?);
+        let token = Arc::new(self.fetch(client).await?);
         *kept = Some(Arc::clone(&token));
         Ok(token)
     }
@@ -99,11 +135,11 @@ impl TokenSource {
         }
     }
 
-    async fn fetch(&self) -> Result<Token, SystemError> {
+    async fn fetch(&self, client: &ClientCredentials) -> Result<Token, SystemError> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let (trouble, error) = match self.ask().await {
+            let (trouble, error) = match self.ask(client).await {
                 Ok((StatusCode::OK, _, body)) => return self.read(&body),
                 Ok((status, after, _)) if transient(status) => {
                     let trouble = Trouble::Unavailable(after);
@@ -128,7 +164,7 @@ impl TokenSource {
                             "the sign-in service for `{}` at {} cannot be reached; check the \
                              network and the authority in the configuration",
                             self.system,
-                            self.url.origin().ascii_serialization()
+                            client.token_url.origin().ascii_serialization()
                         ),
                     );
                     error.source = Some(Box::new(broken));
@@ -145,14 +181,20 @@ impl TokenSource {
         }
     }
 
-    async fn ask(&self) -> Result<(StatusCode, Option<Duration>, bytes::Bytes), Broken> {
-        let form = [
+    async fn ask(
+        &self,
+        client: &ClientCredentials,
+    ) -> Result<(StatusCode, Option<Duration>, bytes::Bytes), Broken> {
+        let mut form = vec![
             ("grant_type", "client_credentials"),
-            ("client_id", self.client_id.as_str()),
-            ("client_secret", self.client_secret.expose_secret()),
-            ("scope", self.scope.as_str()),
+            ("client_id", client.client_id.as_str()),
+            ("client_secret", client.client_secret.expose_secret()),
         ];
-        let response = self.http.post(self.url.clone()).form(&form).send().await?;
+        if let Some(scope) = &client.scope {
+            form.push(("scope", scope));
+        }
+        let request = self.http.post(client.token_url.clone()).form(&form);
+        let response = request.send().await?;
         let status = response.status();
         let after = response
             .headers()
@@ -181,9 +223,8 @@ impl TokenSource {
             .as_i64()
             .filter(|seconds| *seconds > 0)
             .ok_or_else(unreadable)?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {}", issued.access_token))
-            .map_err(|_| unreadable())?;
-        header.set_sensitive(true);
+        let header =
+            sensitive(&format!("Bearer {}", issued.access_token)).ok_or_else(unreadable)?;
         // A short-lived token keeps four fifths of its life.
         let life = SignedDuration::from_secs(seconds);
         let margin = MARGIN.min(life / 5);
@@ -192,7 +233,10 @@ impl TokenSource {
             .now()
             .checked_add(life - margin)
             .map_err(|_| unreadable())?;
-        Ok(Token { header, renew_at })
+        Ok(Token {
+            header: Some(header),
+            renew_at,
+        })
     }
 
     fn refused(&self, status: StatusCode, body: &[u8]) -> SystemError {
@@ -227,6 +271,24 @@ impl TokenSource {
         }
         error
     }
+}
+
+/// A header that no log shows; `None` when the text cannot stand in a header.
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+fn bad_secret(system: &str) -> SystemError {
+    SystemError::new(
+        Class::FixAccess,
+        codes::CONFIGURATION,
+        format!(
+            "the token of the connection `{system}` holds characters that cannot travel in a \
+             header, such as a line break at its end; correct the secret"
+        ),
+    )
 }
 
 fn transient(status: StatusCode) -> bool {

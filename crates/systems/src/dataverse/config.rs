@@ -2,7 +2,7 @@
 
 use super::Dataverse;
 use super::metadata::Catalogue;
-use crate::connection::{Connection, RetryPolicy, Settings};
+use crate::connection::{Auth, ClientCredentials, Connection, RetryPolicy, Settings};
 use crate::endpoint;
 use crate::error::SystemError;
 use crate::timing::Timing;
@@ -96,10 +96,12 @@ impl DataverseConfig {
             Settings {
                 name: self.name,
                 root,
-                token_url,
-                client_id: self.client_id,
-                client_secret: self.client_secret,
-                scope: format!("{origin}/.default"),
+                auth: Auth::Client(ClientCredentials {
+                    token_url,
+                    client_id: self.client_id,
+                    client_secret: self.client_secret,
+                    scope: Some(format!("{origin}/.default")),
+                }),
                 timeout: self.timeout,
                 parallel: self.parallel,
                 retry: self.retry,

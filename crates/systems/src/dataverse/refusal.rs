@@ -5,79 +5,38 @@
 //! and never a value.
 
 use crate::codes;
-use crate::connection::Answer;
-use crate::connection::failure;
+use crate::connection::{Answer, failure};
 use crate::error::{Class, SystemError};
-use duet_map::diagnostic::Code;
+use crate::refusal::{self, Action, Manners, Verdict, Words, is_name};
 use duet_map::record::RecordId;
 use duet_map::schema::TableSchema;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::Value as Json;
 
-/// What a write was about to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Create,
-    Update,
-    Delete,
-}
+const MANNERS: Manners = Manners {
+    forbidden: "the application user lacks a privilege; give its security role the right to this \
+                table",
+    refused: codes::REFUSED,
+    refusal: "the system refuses it; see the system's words",
+};
 
-/// The error that the service sent.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Words {
-    /// The hexadecimal code, in upper case, with a small `0x`.
-    code: String,
-    message: String,
-}
-
-impl Words {
-    fn of(answer: &Answer) -> Self {
-        let Ok(body) = serde_json::from_slice::<Json>(&answer.body) else {
-            return Self::default();
-        };
-        let text = |name: &str| {
-            body.get("error")
-                .and_then(|error| error.get(name))
-                .and_then(Json::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Self {
-            code: normal(&text("code")),
-            message: text("message"),
-        }
+/// The error that the service sent; its code in upper case, with a small `0x`.
+fn words_of(answer: &Answer) -> Words {
+    let Ok(body) = serde_json::from_slice::<Json>(&answer.body) else {
+        return Words::default();
+    };
+    let text = |name: &str| {
+        body.get("error")
+            .and_then(|error| error.get(name))
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Words {
+        code: normal(&text("code")),
+        message: text("message"),
     }
-
-    fn has(&self, part: &str) -> bool {
-        self.message
-            .to_ascii_lowercase()
-            .contains(&part.to_ascii_lowercase())
-    }
-
-    /// The quoted words that follow a phrase, as in `the 'subject' attribute`.
-    fn quoted_before(&self, phrase: &str) -> Option<&str> {
-        let (before, _) = self.message.split_once(phrase)?;
-        let before = before.trim_end().strip_suffix('\'')?;
-        let (_, name) = before.rsplit_once('\'')?;
-        is_name(name).then_some(name)
-    }
-
-    fn quoted_after(&self, phrase: &str) -> Option<&str> {
-        let (_, after) = self.message.split_once(phrase)?;
-        let after = after.trim_start().strip_prefix('\'')?;
-        let (name, _) = after.split_once('\'')?;
-        is_name(name).then_some(name)
-    }
-}
-
-/// Whether a quoted word is a name of metadata or a number, and so no value of a row.
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 128
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
 }
 
 /// Codes are compared without regard to the case of their digits.
@@ -89,7 +48,7 @@ fn normal(code: &str) -> String {
 }
 
 /// What a code says about the record, apart from what was being done to it.
-fn verdict(words: &Words) -> Option<(Class, Code, String)> {
+fn verdict(words: &Words) -> Option<Verdict> {
     let column = words
         .quoted_before("attribute")
         .or_else(|| words.quoted_after("attribute"))
@@ -179,11 +138,7 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
             codes::UNEXPECTED,
             "a version was expected and not sent; please report this".into(),
         ),
-        "0x80060882" => (
-            Class::Moved,
-            codes::MOVED,
-            "it was changed in the meantime; it is read again and merged".into(),
-        ),
+        "0x80060882" => (Class::Moved, codes::MOVED, refusal::MOVED.into()),
         "0x80040237" | "0x80060892" => (
             Class::Duplicate,
             codes::DUPLICATE,
@@ -238,57 +193,9 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
     })
 }
 
-/// What a status says when the code says nothing.
-fn by_status(status: StatusCode) -> (Class, Code, &'static str) {
-    match status {
-        StatusCode::FORBIDDEN => (
-            Class::FixAccess,
-            codes::FORBIDDEN,
-            "the application user lacks a privilege; give its security role the right to this \
-             table",
-        ),
-        StatusCode::PRECONDITION_FAILED => (
-            Class::Moved,
-            codes::MOVED,
-            "it was changed in the meantime; it is read again and merged",
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => (
-            Class::FixData,
-            codes::TOO_LARGE,
-            "it is too large for one request; shorten its texts or map fewer columns",
-        ),
-        StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::CONFLICT => (
-            Class::FixData,
-            codes::REFUSED,
-            "the system refuses it; see the system's words",
-        ),
-        status if status.is_server_error() => (
-            Class::Retry,
-            codes::UNAVAILABLE,
-            "the system failed inside; it is tried again later",
-        ),
-        _ => (
-            Class::Bug,
-            codes::REFUSED,
-            "the system refuses it in a way that is not known; please report this",
-        ),
-    }
-}
-
-fn error(class: Class, code: Code, message: String, words: Words) -> SystemError {
-    let mut error = SystemError::new(class, code, message);
-    if !words.code.is_empty() {
-        error.system_code = Some(words.code);
-    }
-    if !words.message.is_empty() {
-        error.detail = Some(words.message);
-    }
-    error
-}
-
 /// Whether a 404 says that a record is not there, rather than the table.
 pub(super) fn is_absence(answer: &Answer) -> bool {
-    let words = Words::of(answer);
+    let words = words_of(answer);
     matches!(words.code.as_str(), "0x80040217" | "0x80060891")
         || (words.code.is_empty() && words.has("Does Not Exist"))
 }
@@ -298,22 +205,22 @@ pub(super) fn of_read(system: &str, answer: &Answer, now: Timestamp) -> SystemEr
     if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
-    let words = Words::of(answer);
-    let (class, code, message) = match verdict(&words) {
+    let words = words_of(answer);
+    let verdict = match verdict(&words) {
         // A read names nothing that data could be wrong in.
         Some((Class::FixData, _, _)) | None => {
-            let (class, code, why) = by_status(answer.status);
+            let (class, code, why) = refusal::by_status(answer.status, &MANNERS);
             let class = if class == Class::FixData || class == Class::Moved {
                 Class::Bug
             } else {
                 class
             };
-            (class, code, why.to_owned())
+            (class, code, why)
         }
         Some(verdict) => verdict,
     };
-    let message = format!("{} in `{system}`: {message}", answer.what);
-    error(class, code, message, words)
+    let detail = words.message.clone();
+    refusal::of_read(system, answer, verdict, &words, detail)
 }
 
 /// A refused read from a stored position. Links are the service's own and may lose their meaning;
@@ -345,7 +252,7 @@ pub(super) fn of_write(
     if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
-    let words = Words::of(answer);
+    let words = words_of(answer);
     let verdict = if answer.status == StatusCode::NOT_FOUND
         && matches!(words.code.as_str(), "0x80040217" | "0x80060891" | "")
     {
@@ -353,7 +260,7 @@ pub(super) fn of_write(
     } else {
         verdict(&words)
     };
-    let (class, code, message) = verdict.unwrap_or_else(|| {
+    let verdict = verdict.unwrap_or_else(|| {
         if action == Action::Create && answer.status == StatusCode::PRECONDITION_FAILED {
             return (
                 Class::Duplicate,
@@ -361,35 +268,15 @@ pub(super) fn of_write(
                 "a record with the same identifier or key is there already".into(),
             );
         }
-        let (class, code, why) = by_status(answer.status);
-        (class, code, why.to_owned())
+        refusal::by_status(answer.status, &MANNERS)
     });
-    let doing = match action {
-        Action::Create => "creating",
-        Action::Update => "updating",
-        Action::Delete => "deleting",
-    };
-    let which = id.map_or_else(
-        || format!("a record of `{}`", table.name),
-        |id| format!("`{}({id})`", table.name),
-    );
-    let mut error = error(
-        class,
-        code,
-        format!("{doing} {which} in `{system}`: {message}"),
-        words,
-    );
-    error.outcome_unknown = answer.status.is_server_error();
-    error
+    let place = (system, table.name.as_str());
+    let detail = words.message.clone();
+    refusal::of_write(place, action, id, answer, verdict, &words, detail)
 }
 
 /// A 404: of the record itself, or of one that it refers to.
-fn missing(
-    table: &TableSchema,
-    action: Action,
-    id: Option<&RecordId>,
-    words: &Words,
-) -> (Class, Code, String) {
+fn missing(table: &TableSchema, action: Action, id: Option<&RecordId>, words: &Words) -> Verdict {
     // "account With Id = 7eb682f1-… Does Not Exist", "… does not exist in account entity"
     let lower = words.message.to_lowercase();
     let own_id = id.is_some_and(|id| lower.contains(&id.0));
@@ -411,25 +298,6 @@ fn missing(
         Class::Gone,
         codes::GONE,
         "it is not there any more".to_owned(),
-    )
-}
-
-/// A record that is not there.
-pub(super) fn gone(table: &str, id: Option<&RecordId>) -> SystemError {
-    let which = id.map_or_else(String::new, |id| format!("({id})"));
-    SystemError::new(
-        Class::Gone,
-        codes::GONE,
-        format!("`{table}{which}` is not there any more"),
-    )
-}
-
-/// A record whose version has moved.
-pub(super) fn moved(table: &str) -> SystemError {
-    SystemError::new(
-        Class::Moved,
-        codes::MOVED,
-        format!("a record of `{table}` was changed in the meantime; it is read again and merged"),
     )
 }
 

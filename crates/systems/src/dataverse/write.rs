@@ -4,21 +4,31 @@
 //! record by accident; creates with a chosen identifier carry `If-None-Match: *`, so that sending
 //! one twice creates one record.
 
-use super::Dataverse;
 use super::coding::{self, Intent, Selection};
 use super::metadata::Table;
-use super::refusal::{self, Action};
+use super::{Dataverse, refusal};
+use crate::bulk::{self, Writer};
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
-use crate::connection::{Answer, Repeat, failure};
-use crate::error::{Class, SystemError};
+use crate::connection::{Answer, Repeat};
+use crate::error::SystemError;
+use crate::refusal::{Action, moved};
 use crate::system::{Write, Written};
-use duet_map::record::{RecordId, Version};
-use reqwest::{Method, StatusCode};
+use async_trait::async_trait;
+use duet_map::record::{Record, RecordId, Version};
+use duet_map::value::Row;
+use reqwest::Method;
 use serde_json::{Map, Value as Json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// One table that is written to, and the columns to read back.
+struct TableWriter<'a> {
+    dataverse: &'a Dataverse,
+    table: Arc<Table>,
+    columns: &'a [String],
+}
 
 impl Dataverse {
     pub(super) async fn write_all(
@@ -29,93 +39,37 @@ impl Dataverse {
     ) -> Vec<Result<Written, SystemError>> {
         let table = match self.table(name).await {
             Ok(table) => table,
-            Err(error) => return refuse_all(&error, writes.len()),
+            Err(error) => return bulk::refuse_all(&error, writes.len()),
         };
-        let selection = match Selection::new(&table, columns) {
-            Ok(selection) => selection,
-            Err(error) => return refuse_all(&error, writes.len()),
-        };
-        let mut results: Vec<Option<Result<Written, SystemError>>> = Vec::new();
-        let mut operations = Vec::new();
-        let mut places = Vec::new();
-        let moved = match self.moved(&table, &writes).await {
-            Ok(moved) => moved,
-            Err(error) => return refuse_all(&error, writes.len()),
-        };
-        for (place, write) in writes.iter().enumerate() {
-            if moved.contains(&place) {
-                results.push(Some(Err(refusal::moved(&table.set))));
-                continue;
-            }
-            match self.operation(&table, &selection, write) {
-                Ok(operation) => {
-                    operations.push(operation);
-                    places.push(place);
-                    results.push(None);
-                }
-                Err(error) => results.push(Some(Err(error))),
-            }
+        if let Err(error) = Selection::new(&table, columns) {
+            return bulk::refuse_all(&error, writes.len());
         }
-        let plan = self.plan(format!("writing to `{}`", table.set));
-        let answers = self.connection.batch(&plan, &operations).await;
-        let mut unread = Vec::new();
-        for (place, answer) in places.into_iter().zip(answers) {
-            let (Some(write), Some(result)) = (writes.get(place), results.get_mut(place)) else {
-                continue;
-            };
-            match answer.and_then(|answer| self.outcome(&table, &selection, write, &answer)) {
-                Ok(Outcome::Done(written)) => *result = Some(Ok(written)),
-                Ok(Outcome::Unread(id)) => unread.push((place, id)),
-                Err(error) => *result = Some(Err(error)),
-            }
-        }
-        self.read_back(&table, columns, unread, &mut results).await;
-        results
-            .into_iter()
-            .map(|result| {
-                result.unwrap_or_else(|| Err(failure::torn(self.connection.name(), &plan.what)))
-            })
-            .collect()
+        let target = TableWriter {
+            dataverse: self,
+            table,
+            columns,
+        };
+        bulk::write_all(&target, &writes).await
+    }
+}
+
+#[async_trait]
+impl Writer for TableWriter<'_> {
+    fn system(&self) -> &str {
+        self.dataverse.connection.name()
     }
 
-    /// The writes whose version has moved, for a table where the service does not look at versions:
-    /// the records are read once more just before they are written.
-    async fn moved(&self, table: &Table, writes: &[Write]) -> Result<HashSet<usize>, SystemError> {
-        let mut moved = HashSet::new();
-        if table.checks_versions {
-            return Ok(moved);
-        }
-        let conditional: Vec<(usize, &RecordId, &Version)> = writes
-            .iter()
-            .enumerate()
-            .filter_map(|(place, write)| match write {
-                Write::Update { id, if_version, .. } | Write::Delete { id, if_version } => {
-                    Some((place, id, if_version.as_ref()?))
-                }
-                Write::Create { .. } => None,
-            })
-            .collect();
-        let ids: Vec<RecordId> = conditional.iter().map(|(_, id, _)| (*id).clone()).collect();
-        let records = self.fetch_by_id(&table.set, &[], &ids).await?;
-        for ((place, _, wanted), record) in conditional.into_iter().zip(records) {
-            // One that is gone is left to the write itself, which is told so.
-            if record.is_some_and(|record| record.version.as_ref() != Some(wanted)) {
-                moved.insert(place);
-            }
-        }
-        Ok(moved)
+    fn table(&self) -> &str {
+        &self.table.set
     }
 
-    /// The request that a write becomes.
-    fn operation(
-        &self,
-        table: &Arc<Table>,
-        selection: &Selection<'_>,
-        write: &Write,
-    ) -> Result<Operation, SystemError> {
+    fn operation(&self, write: &Write) -> Result<Operation, SystemError> {
+        let table = &*self.table;
+        let selection = Selection::new(table, self.columns)?;
+        let tag = self.dataverse.tag.as_deref();
         let read_back = |link: Link| {
             link.option("$select", &selection.select())
-                .option_if("tag", self.tag.as_deref())
+                .option_if("tag", tag)
                 .into_text()
         };
         let mut prefer = "return=representation".to_owned();
@@ -157,7 +111,7 @@ impl Dataverse {
                 read_back(record(table, coding::guid(table, id)?)),
                 vec![
                     ("Prefer", prefer),
-                    ("If-Match", tag(table, if_version.as_ref())),
+                    ("If-Match", version_tag(table, if_version.as_ref())),
                 ],
                 Some(coding::body(table, row, Intent::Update)?),
                 Repeat::Same,
@@ -165,107 +119,78 @@ impl Dataverse {
             Write::Delete { id, if_version } => operation(
                 Method::DELETE,
                 record(table, coding::guid(table, id)?)
-                    .option_if("tag", self.tag.as_deref())
+                    .option_if("tag", tag)
                     .into_text(),
-                vec![("If-Match", tag(table, if_version.as_ref()))],
+                vec![("If-Match", version_tag(table, if_version.as_ref()))],
                 None,
                 Repeat::Same,
             ),
         })
     }
 
-    /// What an answer says about its write.
-    fn outcome(
-        &self,
-        table: &Table,
-        selection: &Selection<'_>,
-        write: &Write,
-        answer: &Answer,
-    ) -> Result<Outcome, SystemError> {
-        let system = self.connection.name();
-        let (action, id) = match write {
-            Write::Create { id, .. } => (Action::Create, id.as_ref()),
-            Write::Update { id, .. } => (Action::Update, Some(id)),
-            Write::Delete { id, .. } => (Action::Delete, Some(id)),
-        };
-        if answer.status.is_success() {
-            if action == Action::Delete {
-                return Ok(Outcome::Done(Written::Deleted));
-            }
-            if answer.status == StatusCode::NO_CONTENT || answer.body.is_empty() {
-                let id = id.cloned().or_else(|| created_id(answer));
-                return id.map(Outcome::Unread).ok_or_else(|| {
-                    let mut error = failure::unexpected(
-                        system,
-                        &format!("creating a record of `{}`", table.set),
-                        "the answer does not tell its identifier",
-                    );
-                    error.outcome_unknown = true;
-                    error
-                });
-            }
-            // The record is written, whatever is wrong with the answer.
-            let written = answer
-                .json(system)
-                .and_then(|row| selection.read(system, &row))
-                .map_err(|mut error| {
-                    error.outcome_unknown = true;
-                    error
-                })?;
-            return Ok(Outcome::Done(Written::Stored(Box::new(written))));
-        }
-        let now = self.connection.timing().now();
-        let mut error = refusal::of_write(system, &table.schema, action, id, answer, now);
-        if answer.repeated {
-            // The refusal may be the echo of an earlier attempt that did take effect.
-            if action == Action::Delete && error.class == Class::Gone {
-                return Ok(Outcome::Done(Written::Deleted));
-            }
-            error.outcome_unknown |=
-                matches!(error.class, Class::Duplicate | Class::Moved | Class::Gone);
-        }
-        if error.class == Class::FixMap {
-            self.forget_table(&table.set);
-        }
-        Err(error)
+    fn stored(&self, answer: &Answer) -> Result<Option<Record>, SystemError> {
+        let row = answer.json(self.system())?;
+        let selection = Selection::new(&self.table, self.columns)?;
+        selection.read(self.system(), &row).map(Some)
     }
 
-    /// Reads the rows that were written without being sent back.
-    async fn read_back(
+    fn created(&self, id: Option<&RecordId>, _: &Row, answer: &Answer) -> Option<RecordId> {
+        id.cloned().or_else(|| created_id(answer))
+    }
+
+    fn refusal(&self, action: Action, id: Option<&RecordId>, answer: &Answer) -> SystemError {
+        let now = self.dataverse.connection.timing().now();
+        refusal::of_write(self.system(), &self.table.schema, action, id, answer, now)
+    }
+
+    fn forget(&self) {
+        self.dataverse.forget_table(&self.table.set);
+    }
+
+    /// The writes whose version has moved, for a table where the service does not look at versions:
+    /// the records are read once more just before they are written.
+    async fn held_back(
         &self,
-        table: &Table,
-        columns: &[String],
-        unread: Vec<(usize, RecordId)>,
-        results: &mut [Option<Result<Written, SystemError>>],
-    ) {
-        if unread.is_empty() {
-            return;
+        writes: &[Write],
+    ) -> Result<HashMap<usize, SystemError>, SystemError> {
+        let mut held_back = HashMap::new();
+        if self.table.checks_versions {
+            return Ok(held_back);
         }
-        let (places, ids): (Vec<_>, Vec<_>) = unread.into_iter().unzip();
-        let fetched = self.fetch_by_id(&table.set, columns, &ids).await;
-        for (index, place) in places.into_iter().enumerate() {
-            let result = match &fetched {
-                Ok(records) => match records.get(index).cloned().flatten() {
-                    Some(record) => Ok(Written::Stored(Box::new(record))),
-                    None => Err(refusal::gone(&table.set, ids.get(index))),
-                },
-                Err(error) => Err(failure::copy(error)),
-            };
-            if let Some(slot) = results.get_mut(place) {
-                *slot = Some(result.map_err(|mut error| {
-                    error.outcome_unknown = true;
-                    error
-                }));
+        let conditional: Vec<(usize, &RecordId, &Version)> = writes
+            .iter()
+            .enumerate()
+            .filter_map(|(place, write)| match write {
+                Write::Update { id, if_version, .. } | Write::Delete { id, if_version } => {
+                    Some((place, id, if_version.as_ref()?))
+                }
+                Write::Create { .. } => None,
+            })
+            .collect();
+        let ids: Vec<RecordId> = conditional.iter().map(|(_, id, _)| (*id).clone()).collect();
+        let set = &self.table.set;
+        let records = self.dataverse.fetch_by_id(set, &[], &ids).await?;
+        for ((place, _, wanted), record) in conditional.into_iter().zip(records) {
+            // One that is gone is left to the write itself, which is told so.
+            if record.is_some_and(|record| record.version.as_ref() != Some(wanted)) {
+                held_back.insert(place, moved(set));
             }
         }
+        Ok(held_back)
     }
-}
 
-/// What an answer tells of a write that succeeded.
-enum Outcome {
-    Done(Written),
-    /// Written, but the row did not come back.
-    Unread(RecordId),
+    async fn send(&self, operations: &[Operation]) -> Vec<Result<Answer, SystemError>> {
+        let plan = self
+            .dataverse
+            .plan(format!("writing to `{}`", self.table.set));
+        self.dataverse.connection.batch(&plan, operations).await
+    }
+
+    async fn fetch(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, SystemError> {
+        self.dataverse
+            .fetch_by_id(&self.table.set, self.columns, ids)
+            .await
+    }
 }
 
 fn record(table: &Table, id: Uuid) -> Link {
@@ -273,7 +198,7 @@ fn record(table: &Table, id: Uuid) -> Link {
 }
 
 /// The value of `If-Match`: the version, or any.
-fn tag(table: &Table, version: Option<&Version>) -> String {
+fn version_tag(table: &Table, version: Option<&Version>) -> String {
     match version {
         Some(version) if table.checks_versions => version.tag.clone(),
         _ => "*".into(),
@@ -287,10 +212,6 @@ fn created_id(answer: &Answer) -> Option<RecordId> {
         .or_else(|| answer.header("location"))?;
     let (_, id) = link.trim_end_matches(')').rsplit_once('(')?;
     Uuid::parse_str(id).ok().map(coding::record_id)
-}
-
-fn refuse_all(error: &SystemError, count: usize) -> Vec<Result<Written, SystemError>> {
-    (0..count).map(|_| Err(failure::copy(error))).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::dataverse::DataverseConfig;
+use crate::error::Class;
 use crate::system::System;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -10,6 +11,7 @@ use duet_map::value::Row;
 use odata::batch::{
     BatchRequest, BatchResponse, PartRequest, PartResponse, RequestPart, ResponsePart,
 };
+use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::json;
 use std::sync::Mutex;

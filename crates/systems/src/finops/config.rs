@@ -2,9 +2,10 @@
 
 use super::FinOps;
 use super::metadata::Catalogue;
-use crate::connection::{Connection, RetryPolicy, Settings};
+use crate::connection::{Auth, ClientCredentials, Connection, RetryPolicy, Settings};
 use crate::endpoint;
 use crate::error::SystemError;
+use crate::etags::Etags;
 use crate::timing::Timing;
 use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
@@ -12,18 +13,6 @@ use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
-
-/// What to do with `ETag`s. That the service refuses a stale one is not documented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Etags {
-    /// They are sent and relied upon.
-    Trusted,
-    /// They are sent, and a record is read again before it is written all the same.
-    #[default]
-    Sent,
-    /// They are not sent.
-    Off,
-}
 
 /// A connection to one Finance & Operations environment.
 #[derive(Debug, Clone)]
@@ -125,10 +114,12 @@ impl FinOpsConfig {
             Settings {
                 name: self.name,
                 root,
-                token_url,
-                client_id: self.client_id,
-                client_secret: self.client_secret,
-                scope: format!("{origin}/.default"),
+                auth: Auth::Client(ClientCredentials {
+                    token_url,
+                    client_id: self.client_id,
+                    client_secret: self.client_secret,
+                    scope: Some(format!("{origin}/.default")),
+                }),
                 timeout: self.timeout,
                 parallel: self.parallel,
                 retry: self.retry,

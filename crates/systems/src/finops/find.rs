@@ -7,8 +7,8 @@ use crate::codes;
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
 use crate::error::{Class, SystemError};
-use crate::mismatch;
 use crate::system::{Find, Found};
+use crate::{keyset, mismatch};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
@@ -86,7 +86,7 @@ fn condition(table: &Table, find: &Find) -> Result<String, SystemError> {
             .ok_or_else(|| mismatch::wrong_kind(&table.set, column, value))?;
         terms.push(Some(filter::equal(&column.name, &literal)));
     }
-    filter::all(terms).ok_or_else(|| {
+    keyset::all(terms).ok_or_else(|| {
         SystemError::new(
             Class::FixMap,
             codes::BAD_PATH,

@@ -7,104 +7,80 @@
 use crate::codes;
 use crate::connection::{Answer, failure};
 use crate::error::{Class, SystemError};
+use crate::refusal::{self, Action, Manners, Verdict, Words};
 use duet_map::diagnostic::Code;
 use duet_map::record::RecordId;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::Value as Json;
 
-/// What a write was about to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Create,
-    Update,
-    Delete,
-}
+const MANNERS: Manners = Manners {
+    forbidden: "the application's user has no right to this; give it a role with the entity's \
+                privilege",
+    refused: codes::VALIDATION,
+    refusal: "the entity's validation refuses it; see the system's words",
+};
 
-/// The service's own words: the innermost message, and the lines of its Infolog.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Words {
-    code: String,
-    message: String,
-}
-
-impl Words {
-    fn of(answer: &Answer) -> Self {
-        let Ok(body) = serde_json::from_slice::<Json>(&answer.body) else {
-            return Self::default();
-        };
-        let Some(error) = body.get("error") else {
-            return Self::default();
-        };
-        let text = |json: &Json| {
-            json.get("message")
-                .and_then(Json::as_str)
-                .map(str::to_owned)
-        };
-        let mut message = text(error).unwrap_or_default();
-        let mut inner = error.get("innererror");
-        while let Some(next) = inner {
-            if let Some(text) = text(next) {
-                message = text;
-            }
-            inner = next
-                .get("internalexception")
-                .or_else(|| next.get("innererror"));
+/// The service's own words: the innermost message.
+fn words_of(answer: &Answer) -> Words {
+    let Ok(body) = serde_json::from_slice::<Json>(&answer.body) else {
+        return Words::default();
+    };
+    let Some(error) = body.get("error") else {
+        return Words::default();
+    };
+    let text = |json: &Json| {
+        json.get("message")
+            .and_then(Json::as_str)
+            .map(str::to_owned)
+    };
+    let mut message = text(error).unwrap_or_default();
+    let mut inner = error.get("innererror");
+    while let Some(next) = inner {
+        if let Some(text) = text(next) {
+            message = text;
         }
-        let code = error.get("code").and_then(Json::as_str);
-        Self {
-            code: code.unwrap_or_default().to_owned(),
-            message,
-        }
+        inner = next
+            .get("internalexception")
+            .or_else(|| next.get("innererror"));
     }
-
-    fn has(&self, part: &str) -> bool {
-        self.message
-            .to_ascii_lowercase()
-            .contains(&part.to_ascii_lowercase())
-    }
-
-    /// What a person should read: the Infolog's lines, without their levels.
-    fn readable(&self) -> String {
-        let log = self
-            .message
-            .split_once("Infolog:")
-            .map_or(self.message.as_str(), |(_, log)| log);
-        log.split(';')
-            .map(|line| {
-                let line = line.trim();
-                ["Warning:", "Error:", "Info:"]
-                    .iter()
-                    .find_map(|level| line.strip_prefix(level))
-                    .unwrap_or(line)
-                    .trim()
-            })
-            .filter(|line| !line.is_empty())
-            .collect::<Vec<_>>()
-            .join("; ")
-    }
-
-    /// The field that a phrase such as `field 'Name'` names.
-    fn field(&self) -> String {
-        ["field '", "property '", "Field '", "property named '"]
-            .iter()
-            .filter_map(|phrase| self.message.split_once(phrase))
-            .filter_map(|(_, after)| after.split_once('\''))
-            .map(|(name, _)| name)
-            .find(|name| is_name(name))
-            .map_or_else(|| "a field".to_owned(), |name| format!("field `{name}`"))
+    let code = error.get("code").and_then(Json::as_str);
+    Words {
+        code: code.unwrap_or_default().to_owned(),
+        message,
     }
 }
 
-/// Whether a quoted word is a name of metadata, and so no value of a row.
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 128
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+/// What a person should read: the Infolog's lines, without their levels.
+fn readable(words: &Words) -> String {
+    let log = words
+        .message
+        .split_once("Infolog:")
+        .map_or(words.message.as_str(), |(_, log)| log);
+    log.split(';')
+        .map(|line| {
+            let line = line.trim();
+            ["Warning:", "Error:", "Info:"]
+                .iter()
+                .find_map(|level| line.strip_prefix(level))
+                .unwrap_or(line)
+                .trim()
+        })
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// The field that a phrase such as `field 'Name'` names.
+fn field(words: &Words) -> String {
+    ["field", "property", "Field", "property named"]
+        .iter()
+        .find_map(|phrase| words.quoted_after(phrase))
+        .map_or_else(|| "a field".to_owned(), |name| format!("field `{name}`"))
 }
 
 /// What the text says.
-fn verdict(words: &Words) -> Option<(Class, Code, String)> {
+fn verdict(words: &Words) -> Option<Verdict> {
     let known: &[(&[&str], Class, Code)] = &[
         (
             &["No resources were found when selecting for update"],
@@ -151,13 +127,13 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
     let (_, class, code) = known
         .iter()
         .find(|(parts, _, _)| parts.iter().all(|part| words.has(part)))?;
-    let field = words.field();
+    let field = field(words);
     let message = match *code {
         codes::GONE => {
             "it is not there any more, or its company is closed to the application".to_owned()
         }
         codes::DUPLICATE => "a record with the same key is there already".to_owned(),
-        codes::MOVED => "it was changed in the meantime; it is read again and merged".to_owned(),
+        codes::MOVED => refusal::MOVED.to_owned(),
         codes::IN_USE => {
             "other records depend on it, so it cannot be deleted; delete those first, \
                           or let the map ignore deletions"
@@ -186,56 +162,12 @@ fn verdict(words: &Words) -> Option<(Class, Code, String)> {
 }
 
 /// What a status says when the text says nothing.
-fn by_status(status: StatusCode) -> (Class, Code, &'static str) {
-    match status {
-        StatusCode::FORBIDDEN => (
-            Class::FixAccess,
-            codes::FORBIDDEN,
-            "the application's user has no right to this; give it a role with the entity's \
-             privilege",
-        ),
-        StatusCode::NOT_FOUND => (
-            Class::FixMap,
-            codes::NO_TABLE,
-            "there is no such entity; correct the map",
-        ),
-        StatusCode::PRECONDITION_FAILED => (
-            Class::Moved,
-            codes::MOVED,
-            "it was changed in the meantime; it is read again and merged",
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => (
-            Class::FixData,
-            codes::TOO_LARGE,
-            "it is too large for one request; shorten its texts or map fewer fields",
-        ),
-        StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::CONFLICT => (
-            Class::FixData,
-            codes::VALIDATION,
-            "the entity's validation refuses it; see the system's words",
-        ),
-        status if status.is_server_error() => (
-            Class::Retry,
-            codes::UNAVAILABLE,
-            "the system failed inside; it is tried again later",
-        ),
-        _ => (
-            Class::Bug,
-            codes::REFUSED,
-            "the system refuses it in a way that is not known; please report this",
-        ),
+fn by_status(status: StatusCode) -> Verdict {
+    if status == StatusCode::NOT_FOUND {
+        let why = "there is no such entity; correct the map";
+        return (Class::FixMap, codes::NO_TABLE, why.to_owned());
     }
-}
-
-fn error(class: Class, code: Code, message: String, words: &Words) -> SystemError {
-    let mut error = SystemError::new(class, code, message);
-    if !words.code.is_empty() {
-        error.system_code = Some(words.code.clone());
-    }
-    if !words.message.is_empty() {
-        error.detail = Some(words.readable());
-    }
-    error
+    refusal::by_status(status, &MANNERS)
 }
 
 /// A refused read.
@@ -243,8 +175,8 @@ pub(super) fn of_read(system: &str, answer: &Answer, now: Timestamp) -> SystemEr
     if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
-    let words = Words::of(answer);
-    let (class, code, message) = match verdict(&words) {
+    let words = words_of(answer);
+    let verdict = match verdict(&words) {
         Some(verdict) if verdict.0 == Class::FixMap => verdict,
         _ => {
             let (class, code, why) = by_status(answer.status);
@@ -255,12 +187,11 @@ pub(super) fn of_read(system: &str, answer: &Answer, now: Timestamp) -> SystemEr
                     codes::REFUSED,
                     "the system does not understand the request; please report this".to_owned(),
                 ),
-                class => (class, code, why.to_owned()),
+                class => (class, code, why),
             }
         }
     };
-    let message = format!("{} in `{system}`: {message}", answer.what);
-    error(class, code, message, &words)
+    refusal::of_read(system, answer, verdict, &words, readable(&words))
 }
 
 /// A refused write.
@@ -275,8 +206,8 @@ pub(super) fn of_write(
     if let Some(error) = failure::of_the_way(system, answer, now) {
         return error;
     }
-    let words = Words::of(answer);
-    let (class, code, message) = match verdict(&words) {
+    let words = words_of(answer);
+    let verdict = match verdict(&words) {
         // Somebody else's missing record cannot make a create's own one gone.
         Some((Class::Gone, ..)) if action == Action::Create => (
             Class::FixData,
@@ -284,34 +215,10 @@ pub(super) fn of_write(
             "a record that it needs is not there; see the system's words".to_owned(),
         ),
         Some(verdict) => verdict,
-        None => {
-            let (class, code, why) = by_status(answer.status);
-            (class, code, why.to_owned())
-        }
+        None => by_status(answer.status),
     };
-    let doing = match action {
-        Action::Create => "creating",
-        Action::Update => "updating",
-        Action::Delete => "deleting",
-    };
-    let which = id.map_or_else(
-        || format!("a record of `{table}`"),
-        |id| format!("`{table}({id})`"),
-    );
-    let message = format!("{doing} {which} in `{system}`: {message}");
-    let mut error = error(class, code, message, &words);
-    error.outcome_unknown = answer.status.is_server_error();
-    error
-}
-
-/// A record that is not there.
-pub(super) fn gone(table: &str, id: Option<&RecordId>) -> SystemError {
-    let which = id.map_or_else(String::new, |id| format!("({id})"));
-    SystemError::new(
-        Class::Gone,
-        codes::GONE,
-        format!("`{table}{which}` is not there any more"),
-    )
+    let place = (system, table);
+    refusal::of_write(place, action, id, answer, verdict, &words, readable(&words))
 }
 
 /// An entity that is not there.

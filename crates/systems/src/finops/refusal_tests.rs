@@ -92,7 +92,7 @@ fn every_known_text_has_its_class_and_says_what_to_do() {
     400: fix data, DUET3044: the entity's validation refuses it; see the system's words
     403: fix access, DUET3013: the application's user has no right to this; give it a role with the entity's privilege
     404: fix map, DUET3020: there is no such entity; correct the map
-    413: fix data, DUET3009: it is too large for one request; shorten its texts or map fewer fields
+    413: fix data, DUET3009: it is too large for one request; shorten its texts or map fewer columns
     429: wait, DUET3005: `finance` is being asked too much and wants a pause
     500: retry, DUET3004: the system failed inside; it is tried again later
     503: retry, DUET3004: `finance` is unavailable (503 Service Unavailable) while reading `CustomersV3`

@@ -5,24 +5,28 @@
 
 use super::coding::{self, Selection};
 use super::metadata::Table;
-use super::refusal::{self, Action};
-use super::{Etags, FinOps, key};
+use super::{FinOps, key, refusal};
+use crate::bulk::{self, Writer};
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
-use crate::connection::{Answer, Repeat, failure};
-use crate::error::{Class, SystemError};
+use crate::connection::{Answer, Repeat};
+use crate::error::SystemError;
+use crate::etags::Etags;
+use crate::refusal::Action;
 use crate::system::{Write, Written};
-use duet_map::record::{RecordId, Version};
+use async_trait::async_trait;
+use duet_map::record::{Record, RecordId, Version};
 use duet_map::value::Row;
 use odata::url::decode_path;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Map, Value as Json};
+use std::sync::Arc;
 
-/// What an answer tells of a write that succeeded.
-enum Outcome {
-    Done(Written),
-    /// Written, but the row did not come back.
-    Unread(RecordId),
+/// One table that is written to, and the columns to read back.
+struct TableWriter<'a> {
+    finops: &'a FinOps,
+    table: Arc<Table>,
+    columns: &'a [String],
 }
 
 impl FinOps {
@@ -34,51 +38,39 @@ impl FinOps {
     ) -> Vec<Result<Written, SystemError>> {
         let table = match self.table(name).await {
             Ok(table) => table,
-            Err(error) => return refuse_all(&error, writes.len()),
+            Err(error) => return bulk::refuse_all(&error, writes.len()),
         };
-        let selection = match Selection::new(&table, columns) {
-            Ok(selection) => selection,
-            Err(error) => return refuse_all(&error, writes.len()),
+        if let Err(error) = Selection::new(&table, columns) {
+            return bulk::refuse_all(&error, writes.len());
+        }
+        let target = TableWriter {
+            finops: self,
+            table,
+            columns,
         };
-        let mut results: Vec<Option<Result<Written, SystemError>>> = Vec::new();
-        let mut operations = Vec::new();
-        let mut places = Vec::new();
-        for (place, write) in writes.iter().enumerate() {
-            match self.operation(&table, write) {
-                Ok(operation) => {
-                    operations.push(operation);
-                    places.push(place);
-                    results.push(None);
-                }
-                Err(error) => results.push(Some(Err(error))),
-            }
-        }
-        let plan = self.plan(format!("writing to `{}`", table.set));
-        let answers = self.connection.batch(&plan, &operations).await;
-        let mut unread = Vec::new();
-        for (place, answer) in places.into_iter().zip(answers) {
-            let (Some(write), Some(result)) = (writes.get(place), results.get_mut(place)) else {
-                continue;
-            };
-            match answer.and_then(|answer| self.outcome(&table, &selection, write, &answer)) {
-                Ok(Outcome::Done(written)) => *result = Some(Ok(written)),
-                Ok(Outcome::Unread(id)) => unread.push((place, id)),
-                Err(error) => *result = Some(Err(error)),
-            }
-        }
-        self.read_back(&table, columns, unread, &mut results).await;
-        results
-            .into_iter()
-            .map(|result| {
-                result.unwrap_or_else(|| Err(failure::torn(self.connection.name(), &plan.what)))
-            })
-            .collect()
+        bulk::write_all(&target, &writes).await
     }
 
-    /// The request that a write becomes.
-    fn operation(&self, table: &Table, write: &Write) -> Result<Operation, SystemError> {
+    fn if_match(&self, version: Option<&Version>) -> Option<(&'static str, String)> {
+        let version = version.filter(|_| self.etags != Etags::Off)?;
+        Some(("If-Match", version.tag.clone()))
+    }
+}
+
+#[async_trait]
+impl Writer for TableWriter<'_> {
+    fn system(&self) -> &str {
+        self.finops.connection.name()
+    }
+
+    fn table(&self) -> &str {
+        &self.table.set
+    }
+
+    fn operation(&self, write: &Write) -> Result<Operation, SystemError> {
+        let (finops, table) = (self.finops, &*self.table);
         let with_companies = |link: Link| {
-            link.option_if("cross-company", self.companies_option())
+            link.option_if("cross-company", finops.companies_option())
                 .into_text()
         };
         let record = |id: &RecordId| -> Result<String, SystemError> {
@@ -102,7 +94,7 @@ impl FinOps {
             } => Operation {
                 method: Method::PATCH,
                 link: record(id)?,
-                headers: [Some(prefer), self.if_match(if_version.as_ref())]
+                headers: [Some(prefer), finops.if_match(if_version.as_ref())]
                     .into_iter()
                     .flatten()
                     .collect(),
@@ -112,107 +104,41 @@ impl FinOps {
             Write::Delete { id, if_version } => Operation {
                 method: Method::DELETE,
                 link: record(id)?,
-                headers: self.if_match(if_version.as_ref()).into_iter().collect(),
+                headers: finops.if_match(if_version.as_ref()).into_iter().collect(),
                 body: None,
                 repeat: Repeat::Same,
             },
         })
     }
 
-    fn if_match(&self, version: Option<&Version>) -> Option<(&'static str, String)> {
-        let version = version.filter(|_| self.etags != Etags::Off)?;
-        Some(("If-Match", version.tag.clone()))
+    fn stored(&self, answer: &Answer) -> Result<Option<Record>, SystemError> {
+        let row = answer.json(self.system())?;
+        let selection = Selection::new(&self.table, self.columns)?;
+        selection.read(self.system(), &row).map(Some)
     }
 
-    /// What an answer says about its write.
-    fn outcome(
-        &self,
-        table: &Table,
-        selection: &Selection<'_>,
-        write: &Write,
-        answer: &Answer,
-    ) -> Result<Outcome, SystemError> {
-        let system = self.connection.name();
-        let (action, id) = match write {
-            Write::Create { .. } => (Action::Create, None),
-            Write::Update { id, .. } => (Action::Update, Some(id)),
-            Write::Delete { id, .. } => (Action::Delete, Some(id)),
-        };
-        if answer.status.is_success() {
-            if action == Action::Delete {
-                return Ok(Outcome::Done(Written::Deleted));
-            }
-            if answer.status != StatusCode::NO_CONTENT && !answer.body.is_empty() {
-                // The record is written, whatever is wrong with the answer.
-                let written = answer
-                    .json(system)
-                    .and_then(|row| selection.read(system, &row))
-                    .map_err(|mut error| {
-                        error.outcome_unknown = true;
-                        error
-                    })?;
-                return Ok(Outcome::Done(Written::Stored(Box::new(written))));
-            }
-            let known = match write {
-                Write::Update { id, .. } | Write::Delete { id, .. } => Some(id.clone()),
-                Write::Create { row, .. } => {
-                    located(table, answer).or_else(|| complete_key(table, row))
-                }
-            };
-            return known.map(Outcome::Unread).ok_or_else(|| {
-                let mut error = failure::unexpected(
-                    system,
-                    &format!("creating a record of `{}`", table.set),
-                    "the answer does not tell its key",
-                );
-                error.outcome_unknown = true;
-                error
-            });
-        }
-        let now = self.connection.timing().now();
-        let mut error = refusal::of_write(system, &table.set, action, id, answer, now);
-        if answer.repeated {
-            // The refusal may be the echo of an earlier attempt that did take effect.
-            if action == Action::Delete && error.class == Class::Gone {
-                return Ok(Outcome::Done(Written::Deleted));
-            }
-            error.outcome_unknown |=
-                matches!(error.class, Class::Duplicate | Class::Moved | Class::Gone);
-        }
-        if error.class == Class::FixMap {
-            self.forget_table(&table.set);
-        }
-        Err(error)
+    fn created(&self, _: Option<&RecordId>, row: &Row, answer: &Answer) -> Option<RecordId> {
+        located(&self.table, answer).or_else(|| complete_key(&self.table, row))
     }
 
-    /// Reads the rows that were written without being sent back.
-    async fn read_back(
-        &self,
-        table: &Table,
-        columns: &[String],
-        unread: Vec<(usize, RecordId)>,
-        results: &mut [Option<Result<Written, SystemError>>],
-    ) {
-        if unread.is_empty() {
-            return;
-        }
-        let (places, ids): (Vec<_>, Vec<_>) = unread.into_iter().unzip();
-        let fetched = self.fetch_by_key(&table.set, columns, &ids).await;
-        for (index, place) in places.into_iter().enumerate() {
-            let result = match &fetched {
-                Ok(records) => match records.get(index).cloned().flatten() {
-                    Some(record) => Ok(Written::Stored(Box::new(record))),
-                    None => Err(refusal::gone(&table.set, ids.get(index))),
-                },
-                Err(error) => Err(failure::copy(error)),
-            };
-            if let Some(slot) = results.get_mut(place) {
-                *slot = Some(result.map_err(|mut error| {
-                    error.outcome_unknown = true;
-                    error
-                }));
-            }
-        }
+    fn refusal(&self, action: Action, id: Option<&RecordId>, answer: &Answer) -> SystemError {
+        let now = self.finops.connection.timing().now();
+        refusal::of_write(self.system(), &self.table.set, action, id, answer, now)
+    }
+
+    fn forget(&self) {
+        self.finops.forget_table(&self.table.set);
+    }
+
+    async fn send(&self, operations: &[Operation]) -> Vec<Result<Answer, SystemError>> {
+        let plan = self.finops.plan(format!("writing to `{}`", self.table.set));
+        self.finops.connection.batch(&plan, operations).await
+    }
+
+    async fn fetch(&self, ids: &[RecordId]) -> Result<Vec<Option<Record>>, SystemError> {
+        self.finops
+            .fetch_by_key(&self.table.set, self.columns, ids)
+            .await
     }
 }
 
@@ -242,16 +168,13 @@ fn complete_key(table: &Table, row: &Row) -> Option<RecordId> {
     key::of_row(table, &key_row).ok()
 }
 
-fn refuse_all(error: &SystemError, count: usize) -> Vec<Result<Written, SystemError>> {
-    (0..count).map(|_| Err(failure::copy(error))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
     use duet_map::schema::{Column, ColumnType, TableSchema};
     use duet_map::value::Value;
+    use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
     fn table() -> Table {

@@ -33,19 +33,19 @@ const CROWD: usize = 50;
 
 /// A stored position. Its JSON form is a persisted format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Window {
+pub(crate) struct Window {
     v: u8,
     /// The sweep reads rows modified at or after this time.
-    pub(super) from: Timestamp,
+    pub(crate) from: Timestamp,
     /// The last row that the sweep has read, while it is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<Place>,
+    pub(crate) at: Option<Place>,
     /// When the sweep under way began, by the service's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) begun: Option<Timestamp>,
+    pub(crate) begun: Option<Timestamp>,
     /// The newest time of modification seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) newest: Option<Timestamp>,
+    pub(crate) newest: Option<Timestamp>,
     /// Versions that were reported: a digest of record and version, and its time of modification
     /// in seconds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -54,16 +54,16 @@ pub(super) struct Window {
 
 /// A row's place in the order of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// When it was modified, in full precision.
-    pub(super) modified: Timestamp,
+    pub(crate) modified: Timestamp,
     /// Its identifier.
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 impl Window {
     /// A window that begins the overlap before a time.
-    pub(super) fn opening(at: Timestamp, overlap: SignedDuration) -> Self {
+    pub(crate) fn opening(at: Timestamp, overlap: SignedDuration) -> Self {
         Self {
             v: 1,
             from: back(at, overlap),
@@ -74,12 +74,12 @@ impl Window {
         }
     }
 
-    pub(super) fn cursor(&self) -> Cursor {
+    pub(crate) fn cursor(&self) -> Cursor {
         // Times and texts always have a JSON form.
         Cursor(serde_json::to_string(self).unwrap_or_default())
     }
 
-    pub(super) fn parse(system: &str, table: &str, cursor: &Cursor) -> Result<Self, SystemError> {
+    pub(crate) fn parse(system: &str, table: &str, cursor: &Cursor) -> Result<Self, SystemError> {
         serde_json::from_str::<Self>(&cursor.0)
             .ok()
             .filter(|window| window.v == 1)
@@ -87,12 +87,12 @@ impl Window {
     }
 
     /// Notes when the sweep began, with its first page.
-    pub(super) fn begin(&mut self, server_time: Timestamp) {
+    pub(crate) fn begin(&mut self, server_time: Timestamp) {
         self.begun.get_or_insert(server_time);
     }
 
     /// Takes a record in; says whether it is news. `modified` is the time by which it is ordered.
-    pub(super) fn take(&mut self, record: &Record, modified: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, record: &Record, modified: Timestamp) -> bool {
         self.newest = self.newest.max(Some(modified));
         self.at = Some(Place {
             modified,
@@ -104,12 +104,12 @@ impl Window {
     }
 
     /// Whether this version of a record was reported.
-    pub(super) fn knows(&self, record: &Record) -> bool {
+    pub(crate) fn knows(&self, record: &Record) -> bool {
         self.seen.contains_key(&digest(record))
     }
 
     /// Takes a version of a record for reported.
-    pub(super) fn note(&mut self, record: &Record) {
+    pub(crate) fn note(&mut self, record: &Record) {
         if self.seen.len() < REMEMBERED {
             let modified = record.modified.or(self.newest).unwrap_or(self.from);
             self.seen.insert(digest(record), modified.as_second());
@@ -117,12 +117,12 @@ impl Window {
     }
 
     /// Whether so many rows are known that reading them whole again would be waste.
-    pub(super) fn is_crowded(&self) -> bool {
+    pub(crate) fn is_crowded(&self) -> bool {
         self.seen.len() >= CROWD
     }
 
     /// Remembers a record that another read has reported, if the next sweep will meet it.
-    pub(super) fn remember(&mut self, record: &Record) {
+    pub(crate) fn remember(&mut self, record: &Record) {
         if let Some(modified) = record.modified
             && modified >= self.from
         {
@@ -132,7 +132,7 @@ impl Window {
     }
 
     /// Ends a sweep: the next one begins where nothing can have been missed.
-    pub(super) fn end(&mut self, overlap: SignedDuration) {
+    pub(crate) fn end(&mut self, overlap: SignedDuration) {
         let begun = self.begun.take();
         self.at = None;
         let certain = match (self.newest, begun) {
