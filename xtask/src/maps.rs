@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use duet_map::file::{Company, Deletes, Direction, End, Field, KeyPart, MapFile, Mark, Marked};
+use duet_map::file::{
+    Company, Conflicts, Deletes, Direction, End, Field, KeyPart, MapFile, Mark, Marked,
+};
 use duet_map::{PerSide, Side};
 use duet_sandbox::schema::{DataverseSchema, Entity, FinOpsSchema, Table, dataverse, finops};
 
@@ -110,7 +112,9 @@ fn build(
         company: Marked::unplaced(company),
         key,
         master: policy.master,
-        deletes: policy.deletes,
+        conflicts: Marked::unplaced(Conflicts::Master),
+        deletes: Marked::unplaced(policy.deletes),
+        deactivate: PerSide::default(),
         allocates: entity.number_sequence.as_ref().map(|_| Side::Left),
         fields: lines
             .iter()
@@ -135,6 +139,8 @@ fn field(line: &MapField) -> anyhow::Result<Field> {
             .map(|(left, right)| (Marked::from(left.as_str()), Marked::from(right.as_str())))
             .collect(),
         default: (!line.default.is_empty()).then(|| Marked::from(line.default.as_str())),
+        expression: None,
+        conflicts: None,
     })
 }
 

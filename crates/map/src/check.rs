@@ -92,6 +92,7 @@ impl CompiledMap {
         let slot = self.slots[side].iter().position(|slot| slot.name == column);
         let touches = |unit: &&Unit| match &unit.kind {
             Kind::Constant { to, slot: own, .. } => *to == side && Some(*own) == slot,
+            Kind::Computed(computed) => slot.is_some_and(|s| computed.slots(side).contains(&s)),
             Kind::Direct(direct) => Some(direct.slots[side]) == slot,
             Kind::Lookup(lookup) if lookup.side == side => Some(lookup.slot) == slot,
             Kind::Lookup(lookup) => lookup.parts.iter().any(|part| Some(part.plain) == slot),

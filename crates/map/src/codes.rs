@@ -101,6 +101,9 @@ pub const FILTER_NOT_READ: Code = Code(1210);
 /// Something in a map that Microsoft's document cannot say.
 pub const NOT_EXPORTED: Code = Code(1211);
 
+/// An expression cannot be read, or can never have a value.
+pub const BAD_EXPRESSION: Code = Code(1251);
+
 /// A file of examples beside a map cannot be read.
 pub const BAD_EXAMPLE: Code = Code(1250);
 

@@ -5,6 +5,7 @@
 //! [`crate::check`].
 
 use crate::canonical::Rule;
+use crate::expression::Expression;
 use crate::field_set::FieldSet;
 use crate::file::{Company, Conflicts, Deletes, MapFile};
 use crate::filter::Predicate;
@@ -62,10 +63,33 @@ pub(crate) struct Unit {
 pub(crate) enum Kind {
     /// A value for new records of side `to`.
     Constant { to: Side, slot: usize, value: Value },
+    /// A column that is computed from columns of the other side.
+    Computed(Computed),
     /// A column and its counterpart.
     Direct(Direct),
     /// A lookup column and the columns of the other side that name its record.
     Lookup(Lookup),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Computed {
+    /// The side of the column that is written.
+    pub(crate) to: Side,
+    pub(crate) slot: usize,
+    /// The columns of the other side that the expression reads.
+    pub(crate) reads: Vec<usize>,
+    pub(crate) expression: Expression,
+}
+
+impl Computed {
+    /// The columns of a side that it reads or writes.
+    pub(crate) fn slots(&self, side: Side) -> &[usize] {
+        if side == self.to {
+            std::slice::from_ref(&self.slot)
+        } else {
+            &self.reads
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -277,6 +301,7 @@ impl CompiledMap {
         let mut slots: Vec<usize> = Vec::new();
         for unit in &self.units {
             match &unit.kind {
+                Kind::Computed(computed) if unit.flows[side] => slots.extend(&computed.reads),
                 Kind::Direct(direct) if unit.flows[side] && !unit.flows[back] => {
                     slots.push(direct.slots[side]);
                 }
@@ -295,7 +320,7 @@ impl CompiledMap {
                         slots.push(lookup.slot);
                     }
                 }
-                Kind::Direct(_) | Kind::Constant { .. } => {}
+                Kind::Direct(_) | Kind::Constant { .. } | Kind::Computed(_) => {}
             }
         }
         slots.retain(|slot| written.contains(slot));

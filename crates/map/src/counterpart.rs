@@ -61,6 +61,7 @@ impl CompiledMap {
                 Some(Kind::Constant { to, slot, .. }) if *to == side => vec![*slot],
                 Some(Kind::Lookup(lookup)) if lookup.side == side => vec![lookup.slot],
                 Some(Kind::Lookup(lookup)) => lookup.parts.iter().map(|part| part.plain).collect(),
+                Some(Kind::Computed(computed)) => computed.slots(side).to_vec(),
                 Some(Kind::Constant { .. }) | None => Vec::new(),
             };
             for slot in slots {

@@ -196,6 +196,7 @@ fn same_field(one: &Field, other: &Field) -> bool {
         && one.direction == other.direction
         && one.default == other.default
         && one.conflicts == other.conflicts
+        && one.expression == other.expression
         // Where a value has several counterparts the first listed counts: their order means
         // something.
         && same_set(&one.values, &other.values, |a, b| a == b)

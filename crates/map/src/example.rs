@@ -285,7 +285,7 @@ pub enum Outcome {
 impl Example {
     /// Plays the example and compares; nothing is returned where all went as expected. An error
     /// means that the row itself cannot be read.
-    pub fn run(&self, map: &CompiledMap) -> Result<Vec<Mismatch>, Diagnostic> {
+    pub fn run(&self, map: &CompiledMap) -> Result<Vec<Mismatch>, Box<Diagnostic>> {
         let came = self.outcome(map)?;
         let place = self.name.at.place();
         let outcome = |expected: &str, came: String| {
@@ -370,7 +370,7 @@ impl Example {
     }
 
     /// What becomes of the row, with every record that it asks for taken to exist.
-    pub fn outcome(&self, map: &CompiledMap) -> Result<Outcome, Diagnostic> {
+    pub fn outcome(&self, map: &CompiledMap) -> Result<Outcome, Box<Diagnostic>> {
         let from = self.from;
         let mut stage = Stage::default();
         let row = stage.row(map, self)?;
@@ -464,18 +464,20 @@ impl Stage {
     }
 
     /// The example's row as its system would give it.
-    fn row(&mut self, map: &CompiledMap, example: &Example) -> Result<Row, Diagnostic> {
+    fn row(&mut self, map: &CompiledMap, example: &Example) -> Result<Row, Box<Diagnostic>> {
         let from = example.from;
         let mut row = Row::new();
         let mut lookups: BTreeMap<String, (String, Vec<(String, Value)>)> = BTreeMap::new();
         for (column, text) in &example.row {
-            let wrong = |why: String, fix: Option<String>| Diagnostic {
-                code: codes::BAD_EXAMPLE,
-                severity: Severity::Error,
-                message: format!("`{}` of the example: {why}", column.value),
-                place: text.at.place(),
-                notes: Vec::new(),
-                fix,
+            let wrong = |why: String, fix: Option<String>| {
+                Box::new(Diagnostic {
+                    code: codes::BAD_EXAMPLE,
+                    severity: Severity::Error,
+                    message: format!("`{}` of the example: {why}", column.value),
+                    place: text.at.place(),
+                    notes: Vec::new(),
+                    fix,
+                })
             };
             let value = map
                 .read_text(from, &column.value, &text.value)

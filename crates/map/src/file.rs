@@ -156,9 +156,9 @@ pub struct KeyPart {
 pub struct Field {
     /// The whole line's place.
     pub at: Mark,
-    /// The left column or path; none where a constant is written to the right.
+    /// The left column or path; none where a constant or an expression is written to the right.
     pub left: Option<Marked<String>>,
-    /// The right column or path; none where a constant is written to the left.
+    /// The right column or path; none where a constant or an expression is written to the left.
     pub right: Option<Marked<String>>,
     /// Which way the field travels, and whether it is transformed.
     pub direction: Direction,
@@ -166,6 +166,8 @@ pub struct Field {
     pub values: Vec<(Marked<String>, Marked<String>)>,
     /// The constant, or what is written when the source is empty.
     pub default: Option<Marked<String>>,
+    /// What is computed for the column of the one side from columns of the other.
+    pub expression: Option<Marked<String>>,
     /// Whose value stands here when both sides changed it, where that is not the map's rule.
     pub conflicts: Option<Marked<Conflicts>>,
 }

@@ -66,6 +66,7 @@ impl CompiledMap {
         };
         match &unit.kind {
             Kind::Constant { .. } => false,
+            Kind::Computed(computed) => computed.reads.iter().any(|slot| slots.contains(*slot)),
             Kind::Direct(direct) => slots.contains(direct.slots[from]),
             Kind::Lookup(lookup) if lookup.side == from => slots.contains(lookup.slot),
             Kind::Lookup(lookup) => lookup

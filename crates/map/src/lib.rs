@@ -22,6 +22,7 @@ mod counterpart;
 pub mod diagnostic;
 pub mod difference;
 pub mod example;
+mod expression;
 pub mod field_set;
 pub mod file;
 pub mod filter;

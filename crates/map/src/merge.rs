@@ -264,6 +264,7 @@ impl CompiledMap {
             Some(Kind::Direct(direct)) => slots.get(direct.slots[to]),
             Some(Kind::Lookup(lookup)) if lookup.side == to => slots.get(lookup.slot),
             Some(Kind::Constant { slot, .. }) => slots.get(*slot),
+            Some(Kind::Computed(computed)) => slots.get(computed.slot),
             Some(Kind::Lookup(_)) | None => None,
         };
         likely
@@ -325,7 +326,7 @@ impl CompiledMap {
                     .or_else(|| lookup.parts.first())
                     .map(|part| part.plain)
             }
-            Some(Kind::Constant { .. }) | None => None,
+            Some(Kind::Constant { .. } | Kind::Computed(_)) | None => None,
         };
         let (source_column, source_value) = match source.map(|slot| &self.slots[from][slot].name) {
             Some(name) => (name.clone(), source_row.value(name).clone()),

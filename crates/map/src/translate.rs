@@ -7,7 +7,7 @@
 //! and translate again.
 
 use crate::codes;
-use crate::compiled::{CompiledMap, Direct, Kind, Lookup, Transform};
+use crate::compiled::{CompiledMap, Computed, Direct, Kind, Lookup, Transform};
 use crate::convert::convert;
 use crate::diagnostic::Code;
 use crate::field_set::FieldSet;
@@ -73,6 +73,9 @@ impl CompiledMap {
                     }
                 }
                 _ if !unit.flows[from] || !fields.contains(field) => {}
+                Kind::Computed(computed) => {
+                    self.translate_computed(field, from, computed, row, &mut out);
+                }
                 Kind::Direct(direct) => self.translate_direct(field, from, direct, row, &mut out),
                 Kind::Lookup(lookup) if lookup.side == from => {
                     self.translate_from_lookup(field, from, lookup, row, resolved, &mut out);
@@ -110,6 +113,41 @@ impl CompiledMap {
             Ok(value) => self.put(out, field, to, direct.slots[to], value),
             Err((code, why)) => {
                 let problem = self.problem(field, from, direct.slots[from], code, why);
+                out.problems.push(problem);
+            }
+        }
+    }
+
+    fn translate_computed(
+        &self,
+        field: usize,
+        from: Side,
+        computed: &Computed,
+        row: &Row,
+        out: &mut Translation,
+    ) {
+        // What a system uses for nothing is nothing to an expression as well.
+        let known: Option<Row> = computed
+            .reads
+            .iter()
+            .map(|slot| {
+                let slot = &self.slots[from][*slot];
+                let value = row.get(&slot.name)?;
+                let nothing = slot.rule.canonical(value).is_null();
+                let value = if nothing { Value::Null } else { value.clone() };
+                Some((slot.name.clone(), value))
+            })
+            .collect();
+        let Some(known) = known else { return };
+        let target = &self.slots[computed.to][computed.slot];
+        match computed
+            .expression
+            .value(&known, &target.ty, target.rule.scale)
+        {
+            Ok(value) => self.put(out, field, computed.to, computed.slot, value),
+            Err(why) => {
+                let source = computed.reads.first().copied().unwrap_or_default();
+                let problem = self.problem(field, from, source, codes::NOT_CONVERTIBLE, why);
                 out.problems.push(problem);
             }
         }

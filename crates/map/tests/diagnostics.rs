@@ -327,10 +327,10 @@ fn targets_that_are_missing_closed_or_taken() {
       = `CUSTOMERACCOUNT = accountnumber` writes `accountnumber` too
       > let one of them travel the other way only
     ");
-    insta::assert_snapshot!(with_field("'\"US-001\" >> accountnumber'"), @"
-    Error DUET1032 11:5+31 `accountnumber` gets a constant, but `CUSTOMERACCOUNT = accountnumber` writes it too
+    insta::assert_snapshot!(with_field("'\"US-001\" >> accountnumber'"), @r#"
+    Error DUET1032 11:5+31 `"US-001" >> accountnumber` writes `accountnumber`, but `CUSTOMERACCOUNT = accountnumber` writes it too
       > make the constant the field's default
-    ");
+    "#);
 }
 
 #[test]

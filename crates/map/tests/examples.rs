@@ -185,7 +185,7 @@ fn describe(map: &CompiledMap, from: Side, text: &mut String) {
         row: Vec::new(),
         expected: Expected::Filtered,
     };
-    let fill = |example: &mut Example, row: &BTreeMap<String, String>, order: &[String]| {
+    let put_row = |example: &mut Example, row: &BTreeMap<String, String>, order: &[String]| {
         example.row = order
             .iter()
             .map(|path| {
@@ -196,7 +196,7 @@ fn describe(map: &CompiledMap, from: Side, text: &mut String) {
             })
             .collect();
     };
-    fill(&mut example, &row, &order);
+    put_row(&mut example, &row, &order);
     // What the filter asks for.
     if let Some(filter) = &file.ends[from].filter
         && example.outcome(map).unwrap() == Outcome::Filtered
@@ -246,18 +246,18 @@ fn describe(map: &CompiledMap, from: Side, text: &mut String) {
                         .collect::<Vec<_>>()
                 })
                 .filter(|row| {
-                    fill(&mut example, row, &order);
+                    put_row(&mut example, row, &order);
                     example.outcome(map).is_ok()
                 })
                 .take(400)
                 .collect();
         }
         let passing = tries.into_iter().find(|row| {
-            fill(&mut example, row, &order);
+            put_row(&mut example, row, &order);
             matches!(example.outcome(map), Ok(Outcome::Gives(_)))
         });
         row = passing.unwrap_or_else(|| panic!("{}: nothing passes {}", map.id(), filter.value));
-        fill(&mut example, &row, &order);
+        put_row(&mut example, &row, &order);
     }
     let outcome = example.outcome(map).unwrap();
     let Outcome::Gives(columns) = outcome else {

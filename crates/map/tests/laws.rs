@@ -509,7 +509,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
         pairs,
         prop::option::of(value()),
         prop::option::of(prop::sample::select(Conflicts::ALL.to_vec())),
-        0u8..4,
+        0u8..5,
     )
         .prop_map(|(left, right, direction, pairs, default, policy, shape)| {
             let marked = |text: String| Marked::unplaced(text);
@@ -524,6 +524,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                 direction,
                 values,
                 default: default.map(marked),
+                expression: None,
                 conflicts: policy.map(Marked::unplaced),
             };
             match shape {
@@ -537,6 +538,14 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                     field.direction = Direction::ToLeftTransformed;
                     field.values.clear();
                 }
+                2 => {
+                    field.left = None;
+                    field.direction = Direction::ToRightTransformed;
+                    field.values.clear();
+                    field.default = None;
+                    let text = "concat(trim(A),' (a ''b'' ')";
+                    field.expression = Some(Marked::from(text));
+                }
                 _ if !direction.is_transformed() => {
                     field.values.clear();
                     field.default = None;
@@ -544,7 +553,9 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                 _ => {}
             }
             if field.left.is_none() || field.right.is_none() {
-                field.default.get_or_insert_with(|| Marked::from("x"));
+                if field.expression.is_none() {
+                    field.default.get_or_insert_with(|| Marked::from("x"));
+                }
                 field.conflicts = None;
             }
             field

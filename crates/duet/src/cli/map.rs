@@ -43,7 +43,7 @@ pub async fn run(args: &MapArgs, global: &Global, terminal: Terminal) -> Result<
         MapCommand::Fmt(args) => fmt::run(args, global, terminal),
         MapCommand::Diff(args) => diff::run(args, terminal),
         MapCommand::Show(args) => show::run(args, terminal),
-        MapCommand::Schema(args) => schema::run(args, terminal),
+        MapCommand::Schema(args) => Ok(schema::run(args, terminal)),
         MapCommand::Test(args) => test::run(args, global, terminal).await,
     }
 }

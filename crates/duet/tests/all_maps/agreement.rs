@@ -22,6 +22,9 @@ pub(crate) struct Rows<'a> {
 /// Field lines whose values were seen to arrive: map, line, the side they came from.
 pub(crate) type Carried = BTreeSet<(usize, usize, Side)>;
 
+/// The rows of both sides by their key.
+type Pairs<'r> = HashMap<String, (Vec<&'r Json>, Vec<&'r Json>)>;
+
 impl<'a> Rows<'a> {
     pub(crate) async fn read(
         finops: &Caller,
@@ -46,9 +49,9 @@ impl<'a> Rows<'a> {
     }
 
     /// The pairs of a map by their key: the left row and the right one, where they are there.
-    fn pairs(&self, map: usize) -> HashMap<String, (Vec<&Json>, Vec<&Json>)> {
+    fn pairs(&self, map: usize) -> Pairs<'_> {
         let file = &self.files[map];
-        let mut pairs: HashMap<String, (Vec<&Json>, Vec<&Json>)> = HashMap::new();
+        let mut pairs = Pairs::new();
         for row in &self.left[&file.ends.left.entity.value] {
             pairs
                 .entry(self.key(file, Side::Left, row))
@@ -172,7 +175,7 @@ impl<'a> Rows<'a> {
         carried: &mut Carried,
     ) -> Vec<String> {
         let mut wrong = Vec::new();
-        let mut pairs: HashMap<usize, HashMap<String, (Vec<&Json>, Vec<&Json>)>> = HashMap::new();
+        let mut pairs: HashMap<usize, Pairs<'_>> = HashMap::new();
         for (record, key) in made.iter().zip(keys) {
             let file = &self.files[record.map];
             let pairs = pairs
@@ -212,7 +215,7 @@ impl<'a> Rows<'a> {
                     }
                     // The other part of such a lookup brought the record; this one is not taken back.
                     Line::Differs(_)
-                        if record.origin == Side::Right && self.is_half_way(file, field) => {}
+                        if record.origin == Side::Right && is_half_way(file, field) => {}
                     Line::Differs(why) => wrong.push(format!("{name}: {field}: {why}")),
                 }
             }
@@ -299,22 +302,6 @@ impl<'a> Rows<'a> {
         ))
     }
 
-    /// Whether a field only travels to the right and names, with a field that travels both ways, the
-    /// record of one lookup.
-    fn is_half_way(&self, file: &MapFile, field: &Field) -> bool {
-        let lookup = |field: &Field| {
-            let (column, _) = end(field, Side::Right)?.split_once('.')?;
-            Some(column.to_lowercase())
-        };
-        let column = lookup(field);
-        column.is_some()
-            && !field.direction.flows_from(Side::Right)
-            && file
-                .fields
-                .iter()
-                .any(|other| lookup(other) == column && other.direction.flows_from(Side::Right))
-    }
-
     fn constant(&self, file: &MapFile, field: &Field, to: Side, row: &Json, path: &str) -> Line {
         let seen = self.value(file, to, row, path);
         let wanted = literal(
@@ -336,6 +323,22 @@ impl<'a> Rows<'a> {
             })
             .collect()
     }
+}
+
+/// Whether a field only travels to the right and names, with a field that travels both ways, the
+/// record of one lookup.
+fn is_half_way(file: &MapFile, field: &Field) -> bool {
+    let lookup = |field: &Field| {
+        let (column, _) = end(field, Side::Right)?.split_once('.')?;
+        Some(column.to_lowercase())
+    };
+    let column = lookup(field);
+    column.is_some()
+        && !field.direction.flows_from(Side::Right)
+        && file
+            .fields
+            .iter()
+            .any(|other| lookup(other) == column && other.direction.flows_from(Side::Right))
 }
 
 enum Line {

@@ -119,7 +119,7 @@ impl Domains {
             for field in &file.fields {
                 for side in Side::BOTH {
                     if let Some(end) = end(field, side) {
-                        joined.path(spot(file, side, end), &schemas[side]);
+                        joined.path(&spot(file, side, end), &schemas[side]);
                     }
                 }
                 if let (Some(left), Some(right), true) =
@@ -149,7 +149,11 @@ impl Domains {
             made.of.insert(spot.clone(), root);
             let domain = made.domains.entry(root).or_default();
             if domain.name.is_empty() {
-                domain.name = spot.path.rsplit('.').next().unwrap_or("").to_owned();
+                spot.path
+                    .rsplit('.')
+                    .next()
+                    .unwrap_or("")
+                    .clone_into(&mut domain.name);
             }
         }
         for file in files {
@@ -272,7 +276,7 @@ fn made(types: &[ColumnType], name: &str, domain: usize, n: usize) -> Made {
         return Made::Text(common[(n + 1) % common.len()].clone());
     }
     if types.iter().any(|ty| matches!(ty, ColumnType::Bool)) {
-        return Made::Text(if n % 2 == 0 { "true" } else { "false" }.to_owned());
+        return Made::Text(if n.is_multiple_of(2) { "true" } else { "false" }.to_owned());
     }
     if types.iter().any(|ty| matches!(ty, ColumnType::Guid)) {
         return Made::Id(Uuid::new_v5(
@@ -345,7 +349,7 @@ fn text(name: &str, domain: usize, n: usize, length: usize) -> String {
 fn base36(mut number: usize) -> String {
     let mut digits = Vec::new();
     while digits.is_empty() || number > 0 {
-        digits.push(char::from_digit((number % 36) as u32, 36).unwrap());
+        digits.push(char::from_digit(u32::try_from(number % 36).unwrap(), 36).unwrap());
         number /= 36;
     }
     digits.iter().rev().collect::<String>().to_uppercase()
@@ -397,7 +401,7 @@ impl Joined {
     }
 
     /// Connects a path with what it ends in.
-    fn path(&mut self, spot: Spot, schemas: &SchemaSet) {
+    fn path(&mut self, spot: &Spot, schemas: &SchemaSet) {
         let here = self.number(spot.clone());
         if let Some((_, target, rest)) = behind(schemas, &spot.scope, &spot.path) {
             let next = Spot {
@@ -407,7 +411,7 @@ impl Joined {
             };
             let there = self.number(next.clone());
             self.join(here, there);
-            self.path(next, schemas);
+            self.path(&next, schemas);
         }
     }
 

@@ -15,9 +15,12 @@ pub(crate) const APART: &[(&str, usize)] = &[
     ("vendor-document-attachments.annotations", 12),
 ];
 
+/// A table and its column.
+type Column = (&'static str, &'static str);
+
 /// Columns on the right that hold one value though no line says so. Field Service keeps vendors as
 /// accounts: what a purchase order calls an account must be a vendor in finance.
-pub(crate) const SAME: &[((&str, &str), (&str, &str))] = &[(
+pub(crate) const SAME: &[(Column, Column)] = &[(
     ("accounts", "accountnumber"),
     ("msdyn_vendors", "msdyn_vendoraccountnumber"),
 )];

@@ -39,6 +39,9 @@ pub(crate) struct Maker<'a> {
     begun_right: BTreeSet<usize>,
 }
 
+/// A row as its system takes it.
+type Row = Map<String, Json>;
+
 /// Rows of Dataverse by their primary key, with their table.
 pub(crate) type RightRows = HashMap<Uuid, (String, Json)>;
 
@@ -110,9 +113,8 @@ impl<'a> Maker<'a> {
     }
 
     /// The rows of finance, by entity, and the records that they are.
-    pub(crate) fn left_rows(&self) -> (Vec<(String, Vec<Map<String, Json>>)>, Vec<Made>) {
-        let mut rows: BTreeMap<String, BTreeMap<(String, usize), Map<String, Json>>> =
-            BTreeMap::new();
+    pub(crate) fn left_rows(&self) -> (Vec<(String, Vec<Row>)>, Vec<Made>) {
+        let mut rows: BTreeMap<String, BTreeMap<(String, usize), Row>> = BTreeMap::new();
         let mut made = Vec::new();
         for (map, file) in self.files.iter().enumerate() {
             let schema = self.table(file, Side::Left);
@@ -561,9 +563,8 @@ pub(crate) async fn right_rows(
 
 /// What stands at a path that begins in a row.
 pub(crate) fn follow(rows: &RightRows, row: &Json, path: &str) -> Json {
-    let (column, rest) = match path.split_once('.') {
-        None => return row.get(path.to_lowercase()).cloned().unwrap_or_default(),
-        Some(parts) => parts,
+    let Some((column, rest)) = path.split_once('.') else {
+        return row.get(path.to_lowercase()).cloned().unwrap_or_default();
     };
     let id = row
         .get(format!("_{}_value", column.to_lowercase()))

@@ -3,8 +3,10 @@
 use super::Compiler;
 use super::paths::End;
 use crate::codes;
-use crate::compiled::{Candidate, Direct, Kind, Lookup, Part, PathEnd, Transform, Unit};
+use crate::compiled::{Candidate, Computed, Direct, Kind, Lookup, Part, PathEnd, Transform, Unit};
 use crate::convert::literal;
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::expression::Expression;
 use crate::file::{Conflicts, Field, Marked};
 use crate::schema::ColumnType;
 use crate::side::{PerSide, Side};
@@ -41,6 +43,12 @@ impl Compiler<'_> {
     }
 
     fn field(&mut self, index: usize, field: &Field, compiled: &mut CompiledFields) {
+        if let Some(text) = &field.expression {
+            if let Some((to, written)) = written_end(field) {
+                self.computed(field, to, written, text, compiled);
+            }
+            return;
+        }
         match (&field.left, &field.right) {
             (None, Some(written)) => self.constant(field, Side::Right, written, compiled),
             (Some(written), None) => self.constant(field, Side::Left, written, compiled),
@@ -62,15 +70,7 @@ impl Compiler<'_> {
         written: &Marked<String>,
         compiled: &mut CompiledFields,
     ) {
-        let Some(End::Column(slot)) = self.end(to, written) else {
-            let known = self
-                .found
-                .last()
-                .is_some_and(|d| d.place == written.at.place());
-            if !known {
-                let message = "a constant cannot be written through a lookup".to_owned();
-                self.error(codes::BAD_PATH, &written.at, message, Vec::new(), None);
-            }
+        let Some(slot) = self.written_column(to, written, "a constant") else {
             return;
         };
         let Some(text) = &field.default else { return };
@@ -84,6 +84,83 @@ impl Compiler<'_> {
             }),
             Err(why) => self.bad_default(to, &written.value, &ty, text, &why),
         }
+    }
+
+    /// The column that a constant or an expression writes.
+    fn written_column(&mut self, to: Side, written: &Marked<String>, what: &str) -> Option<usize> {
+        if let Some(End::Column(slot)) = self.end(to, written) {
+            return Some(slot);
+        }
+        let known = self
+            .found
+            .last()
+            .is_some_and(|d| d.place == written.at.place());
+        if !known {
+            let message = format!("{what} cannot be written through a lookup");
+            self.error(codes::BAD_PATH, &written.at, message, Vec::new(), None);
+        }
+        None
+    }
+
+    fn computed(
+        &mut self,
+        field: &Field,
+        to: Side,
+        written: &Marked<String>,
+        text: &Marked<String>,
+        compiled: &mut CompiledFields,
+    ) {
+        let from = to.other();
+        let tree = match Expression::parse(&text.value) {
+            Ok(tree) => tree,
+            Err(error) => {
+                let mut at = text.at.place();
+                if let Some(place) = &mut at {
+                    // The text begins behind its parenthesis.
+                    let before = text.value.get(..error.offset).unwrap_or(&text.value);
+                    place.column += 1 + before.chars().count();
+                    place.length = 1;
+                }
+                return self.found.push(bad_expression(at, &error.message));
+            }
+        };
+        let names = Expression::names(&tree);
+        if names.is_empty() {
+            let why = "it reads no column; write a constant in quotes";
+            return self.found.push(bad_expression(text.at.place(), why));
+        }
+        let (mut reads, mut columns) = (Vec::new(), Vec::new());
+        for name in names {
+            let Some(slot) = self.column(from, &name, &text.at) else {
+                return;
+            };
+            let ty = self.slots[from][slot].ty.clone();
+            if matches!(ty, ColumnType::Lookup { .. }) {
+                let why = format!("`{name}` is a lookup, which an expression cannot read");
+                return self.found.push(bad_expression(text.at.place(), &why));
+            }
+            columns.push((name, self.slots[from][slot].name.clone(), ty));
+            reads.push(slot);
+        }
+        let expression = Expression::new(tree, columns);
+        if let Err(error) = expression.probe() {
+            let why = error.to_string();
+            return self.found.push(bad_expression(text.at.place(), &why));
+        }
+        let Some(slot) = self.written_column(to, written, "an expression") else {
+            return;
+        };
+        compiled.units.push(Unit {
+            name: field.to_string(),
+            flows: PerSide::from_fn(|side| side == from),
+            policy: self.policy(field),
+            kind: Kind::Computed(Computed {
+                to,
+                slot,
+                reads,
+                expression,
+            }),
+        });
     }
 
     fn pair(
@@ -239,14 +316,19 @@ impl Compiler<'_> {
             }
         }
         for unit in &compiled.units {
-            let Kind::Constant { to, slot, .. } = &unit.kind else {
+            let (Kind::Constant { to, slot, .. } | Kind::Computed(Computed { to, slot, .. })) =
+                &unit.kind
+            else {
                 continue;
             };
             let clash = written.iter().find(|(side, s, ..)| side == to && s == slot);
             if let Some((.., first)) = clash {
                 let field = &self.file.fields[*first];
                 let column = self.slots[*to][*slot].name.clone();
-                let message = format!("`{column}` gets a constant, but `{field}` writes it too");
+                let message = format!(
+                    "`{}` writes `{column}`, but `{field}` writes it too",
+                    unit.name
+                );
                 let at = field.at.clone();
                 let fix = Some("make the constant the field's default".to_owned());
                 self.error(codes::DUPLICATE_TARGET, &at, message, Vec::new(), fix);
@@ -260,6 +342,11 @@ impl Compiler<'_> {
         for unit in units {
             match &unit.kind {
                 Kind::Constant { .. } => {}
+                Kind::Computed(computed) => {
+                    for slot in &computed.reads {
+                        self.slots[computed.to.other()][*slot].flows_out = true;
+                    }
+                }
                 Kind::Direct(direct) => {
                     let day = Side::BOTH
                         .iter()
@@ -281,6 +368,29 @@ impl Compiler<'_> {
                 }
             }
         }
+    }
+}
+
+/// The end that a line with an expression writes.
+fn written_end(field: &Field) -> Option<(Side, &Marked<String>)> {
+    match (&field.left, &field.right) {
+        (None, Some(right)) => Some((Side::Right, right)),
+        (Some(left), None) => Some((Side::Left, left)),
+        _ => None,
+    }
+}
+
+fn bad_expression(place: Option<Place>, why: &str) -> Diagnostic {
+    Diagnostic {
+        code: codes::BAD_EXPRESSION,
+        severity: Severity::Error,
+        message: format!("the expression does not work: {why}"),
+        place,
+        notes: vec![
+            "an expression is written as OData writes one, with columns of the other side"
+                .to_owned(),
+        ],
+        fix: None,
     }
 }
 

@@ -134,8 +134,10 @@ fn comment_start(line: &str) -> Option<usize> {
     let mut before = ' ';
     for (at, letter) in line.char_indices() {
         match quote {
-            Some(open) if letter == open && !(open == '"' && before == '\\') => quote = None,
-            Some(_) => {}
+            Some(open) => {
+                let escaped = open == '"' && before == '\\';
+                quote = quote.filter(|_| letter != open || escaped);
+            }
             // Inside a plain word a quote is a letter (`O'Neary`).
             None if matches!(letter, '"' | '\'') && !before.is_alphanumeric() => {
                 quote = Some(letter);
@@ -300,7 +302,9 @@ fields:
             let mut text = String::new();
             for (number, line) in UNTIDY.lines().enumerate() {
                 if places.contains(&number) {
-                    text.push_str(&format!("# note {number}.\n"));
+                    text.push_str("# note ");
+                    text.push_str(&number.to_string());
+                    text.push_str(".\n");
                 }
                 text.push_str(line);
                 text.push('\n');

@@ -87,6 +87,7 @@ impl Direction {
 pub(super) enum Operand {
     Path(String),
     Constant(String),
+    Expression(String),
     None,
 }
 
@@ -140,6 +141,13 @@ pub(super) fn read(text: &str) -> Result<Line, NotationError> {
         None => None,
         Some((Token::Word(word), _)) if word == "default" => match tokens.next() {
             Some((Token::Word(value) | Token::Quoted(value), part)) => Some((value, part)),
+            Some((Token::Expression(_), part)) => {
+                return Err(error(
+                    part,
+                    "an expression is no default".to_owned(),
+                    "write `(NAME/Duet.or(value='…')) >> name` instead",
+                ));
+            }
             Some((Token::Arrow(_), part)) => {
                 return Err(error(
                     part,
@@ -184,6 +192,7 @@ fn operand(token: Option<(Token, Part)>, end: Part) -> Result<(Operand, Part), N
         Some((Token::Word(word), part)) if word == "none" => Ok((Operand::None, part)),
         Some((Token::Word(word), part)) => Ok((Operand::Path(word), part)),
         Some((Token::Quoted(text), part)) => Ok((Operand::Constant(text), part)),
+        Some((Token::Expression(text), part)) => Ok((Operand::Expression(text), part)),
         Some((Token::Arrow(_), part)) => Err(error(
             part,
             "a column is missing before this arrow".to_owned(),
@@ -200,6 +209,8 @@ fn operand(token: Option<(Token, Part)>, end: Part) -> Result<(Operand, Part), N
 enum Token {
     Word(String),
     Quoted(String),
+    /// What stands between the outer parentheses.
+    Expression(String),
     Arrow(String),
 }
 
@@ -218,6 +229,11 @@ fn tokens(text: &str) -> Result<Vec<(Token, Part)>, NotationError> {
                 let (text, next) = quoted(&letters, at)?;
                 at = next;
                 Token::Quoted(text)
+            }
+            '(' => {
+                let (text, next) = parenthesized(&letters, at)?;
+                at = next;
+                Token::Expression(text)
             }
             '=' | '<' | '>' => {
                 let arrow: String = take(&letters, at, |c| matches!(c, '=' | '<' | '>'));
@@ -269,6 +285,31 @@ fn quoted(letters: &[char], from: usize) -> Result<(String, usize), NotationErro
     ))
 }
 
+/// The text between the parenthesis at `from` and the one that closes it, and where the line goes on.
+fn parenthesized(letters: &[char], from: usize) -> Result<(String, usize), NotationError> {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    for (at, letter) in letters.iter().enumerate().skip(from) {
+        match letter {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => {
+                depth -= 1;
+                if depth == 0 {
+                    let inside = letters.get(from + 1..at).unwrap_or_default();
+                    return Ok((inside.iter().collect(), at + 1));
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(error(
+        (from, letters.len() - from),
+        "this parenthesis is never closed".to_owned(),
+        "close it; texts inside an expression stand in single quotes",
+    ))
+}
+
 fn error(part: Part, message: String, fix: &str) -> NotationError {
     NotationError {
         part,
@@ -281,6 +322,16 @@ fn error(part: Part, message: String, fix: &str) -> NotationError {
 pub(super) fn print(field: &Field) -> String {
     let arrow = field.direction.symbol();
     let default = field.default.as_ref().map_or("", |d| d.value.as_str());
+    if let Some(expression) = &field.expression {
+        let computed = format!("({})", expression.value);
+        return match (&field.left, &field.right) {
+            (Some(left), _) => format!("{} {arrow} {computed}", left.value),
+            (None, right) => {
+                let right = right.as_ref().map_or("none", |right| right.value.as_str());
+                format!("{computed} {arrow} {right}")
+            }
+        };
+    }
     match (&field.left, &field.right) {
         (Some(left), Some(right)) => {
             let line = format!("{} {arrow} {}", left.value, right.value);

@@ -27,12 +27,13 @@ const KEYS: [&str; 13] = [
     "assumed",
 ];
 const END_KEYS: [&str; 2] = ["entity", "filter"];
-const FIELD_KEYS: [&str; 6] = [
+const FIELD_KEYS: [&str; 7] = [
     "left",
     "right",
     "direction",
     "values",
     "default",
+    "expression",
     "conflicts",
 ];
 const DELETES: [Deletes; 3] = [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate];
@@ -251,11 +252,16 @@ impl Reader {
         let mut default = line
             .default
             .map(|(text, part)| marked(text, node.part(part.0, part.1)));
+        let mut expression = None;
         let mut operand = |side: Side, (operand, part): (Operand, notation::Part)| {
             let place = node.part(part.0, part.1);
             match operand {
                 Operand::Path(path) => Some(marked(path, place)),
                 Operand::None => None,
+                Operand::Expression(text) => {
+                    expression = Some(marked(text, place));
+                    None
+                }
                 Operand::Constant(text) => {
                     if default.is_some() {
                         self.report(
@@ -279,6 +285,7 @@ impl Reader {
             direction: line.direction,
             values,
             default,
+            expression,
             conflicts: None,
         };
         let arrow = node.part(line.arrow.0, line.arrow.1);
@@ -294,6 +301,7 @@ impl Reader {
         let left = path(self, "left")?;
         let right = path(self, "right")?;
         let default = path(self, "default")?;
+        let expression = path(self, "expression")?;
         let arrow = self.required(&entries, "direction")?;
         let symbols = Direction::ALL.map(|d| (d.symbol(), d));
         let direction = self.word(arrow, &symbols)?;
@@ -312,6 +320,7 @@ impl Reader {
             direction,
             values,
             default,
+            expression,
             conflicts,
         };
         self.check_field(&field, &arrow.at).then_some(field)
@@ -335,7 +344,9 @@ impl Reader {
                 return false;
             }
         };
-        let trouble = if let Some(side) = empty_side {
+        let trouble = if field.expression.is_some() {
+            expression_trouble(field, empty_side)
+        } else if let Some(side) = empty_side {
             let wanted = match side {
                 Side::Left => Direction::ToRightTransformed,
                 Side::Right => Direction::ToLeftTransformed,
@@ -518,6 +529,36 @@ impl Reader {
 }
 
 /// Whether a mapping with this first key is a field's long form, not a line with a value map.
+/// What does not go with an expression: it has no inverse, so it travels one way.
+fn expression_trouble(field: &Field, empty_side: Option<Side>) -> Option<(String, String)> {
+    let symbol = field.direction.symbol();
+    let wanted = match empty_side {
+        Some(Side::Left) => Direction::ToRightTransformed,
+        Some(Side::Right) => Direction::ToLeftTransformed,
+        None => {
+            let message = "an expression and two columns are one too many".to_owned();
+            return Some((
+                message,
+                "drop the column that the expression stands for".to_owned(),
+            ));
+        }
+    };
+    if field.direction != wanted {
+        let message = format!("an expression cannot travel `{symbol}`: it has no inverse");
+        let fix = format!(
+            "write `{}`, and a line of its own for the way back",
+            wanted.symbol()
+        );
+        return Some((message, fix));
+    }
+    (!field.values.is_empty() || field.default.is_some()).then(|| {
+        (
+            "an expression takes no value map and no default".to_owned(),
+            "use `case(…)` or `Duet.or(value='…')` inside it".to_owned(),
+        )
+    })
+}
+
 fn is_long_form(key: &Node) -> bool {
     matches!(&key.content, Content::Text { text, .. } if FIELD_KEYS.contains(&text.as_str()))
 }

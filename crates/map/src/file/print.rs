@@ -116,6 +116,7 @@ fn print_long_field(
             (!field.values.is_empty()).then(|| flow(&field.values)),
         ),
         ("default", text(&field.default)),
+        ("expression", text(&field.expression)),
         ("conflicts", Some(conflicts.as_str().to_owned())),
     ];
     let lines = lines

@@ -8,6 +8,7 @@ use crate::canonical::Rule;
 use crate::codes;
 use crate::convert::literal;
 use crate::diagnostic::Code;
+use crate::expression::Expression;
 use crate::near;
 use crate::schema::{Column, ColumnType, LookupTarget, TableSchema};
 use crate::value::{Reference, Row, Value};
@@ -44,6 +45,8 @@ pub(crate) enum Predicate {
         column: Operand,
         pattern: Pattern,
     },
+    /// What no simpler form can say, computed for each row.
+    Computed(Box<Expression>),
     /// True or false whatever the row.
     Always(bool),
 }
@@ -85,7 +88,8 @@ impl Predicate {
                     values: vec![value],
                 })
             }
-            Expr::Binary { op, left, right } => comparison(*op, left, right, schema),
+            Expr::Binary { op, left, right } => comparison(*op, left, right, schema)
+                .or_else(|problem| computed(expr, schema).unwrap_or(Err(problem))),
             Expr::In { value, list } => match (value.as_ref(), list.as_ref()) {
                 (Expr::Path(path), Expr::List(items)) => {
                     let column = find(path, schema)?;
@@ -101,7 +105,11 @@ impl Predicate {
                 }
                 _ => Err(unsupported("this form of `in`")),
             },
-            Expr::Call { function, args } => like(*function, args, schema),
+            Expr::Call { function, args } => like(*function, args, schema)
+                .or_else(|problem| computed(expr, schema).unwrap_or(Err(problem))),
+            Expr::Case(_) => {
+                computed(expr, schema).unwrap_or_else(|| Err(unsupported("this expression")))
+            }
             _ => Err(unsupported("this expression")),
         }
     }
@@ -136,6 +144,9 @@ impl Predicate {
                     .to_lowercase();
                 pattern.matches(&text)
             }
+            Self::Computed(expression) => expression
+                .value(row, &ColumnType::Bool, None)
+                .is_ok_and(|value| value == Value::Bool(true)),
             Self::Always(yes) => *yes,
         }
     }
@@ -151,9 +162,33 @@ impl Predicate {
                 vec![&column.name]
             }
             Self::Columns { left, right, .. } => vec![&left.name, &right.name],
+            Self::Computed(expression) => expression.columns(),
             Self::Always(_) => Vec::new(),
         }
     }
+}
+
+/// A condition with functions in it, as an expression; `None` where it has none, so that the reason
+/// of the simpler form stands.
+fn computed(expr: &Expr, schema: &TableSchema) -> Option<Result<Predicate, FilterProblem>> {
+    if !Expression::calls(expr) {
+        return None;
+    }
+    let names = Expression::names(expr);
+    let columns = names.into_iter().map(|name| {
+        let column = schema.column(&name)?;
+        let plain = !matches!(column.ty, ColumnType::Lookup { .. });
+        plain.then(|| (name, column.name.clone(), column.ty.clone()))
+    });
+    let expression = Expression::new(expr.clone(), columns.collect::<Option<_>>()?);
+    Some(match expression.probe() {
+        Ok(()) => Ok(Predicate::Computed(Box::new(expression))),
+        Err(error) => Err(FilterProblem {
+            code: codes::FILTER_VALUE,
+            message: error.to_string(),
+            fix: None,
+        }),
+    })
 }
 
 impl Operand {

@@ -188,6 +188,17 @@ fn rewritten(
         Side::Left => (&field.left, &field.right),
         Side::Right => (&field.right, &field.left),
     };
+    if field.expression.is_some() {
+        findings.push(remark(
+            codes::NOT_EXPORTED,
+            field.at.place(),
+            format!(
+                "`{field}` of {} is computed, which the document cannot say; it gets no source",
+                file.map.value
+            ),
+            "leave the line to Duet, or map a column instead",
+        ));
+    }
     let mut put = |name: &str, column: &Option<crate::file::Marked<String>>| {
         let column = column.as_ref().map(|column| column.value.as_str());
         let old = member::get(&mapping, name).and_then(Json::as_str);

@@ -350,6 +350,7 @@ fn field(mapping: &Map<String, Json>, source: Side) -> Result<Field, LeftOut> {
             .map(|(left, right)| (Marked::unplaced(left), Marked::unplaced(right)))
             .collect(),
         default: transforms.default.map(Marked::unplaced),
+        expression: None,
         conflicts: None,
     })
 }

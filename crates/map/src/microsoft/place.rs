@@ -53,7 +53,9 @@ impl Origin {
     fn span(&self, start: usize, end: usize) -> Place {
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let rest = self.text[start..end].lines().next().unwrap_or_default();
+        // A text that breaks off inside a string ends before its member does.
+        let rest = self.text.get(start..end).or_else(|| self.text.get(start..));
+        let rest = rest.unwrap_or_default().lines().next().unwrap_or_default();
         Place {
             file: self.file.clone(),
             line: before.matches('\n').count() + 1,

@@ -1,7 +1,6 @@
 //! `duet map schema`: the JSON Schema of map files and of `duet.yaml`, for editors.
 
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 
@@ -34,11 +33,11 @@ enum Kind {
     Configuration,
 }
 
-pub(super) fn run(args: &SchemaArgs, terminal: Terminal) -> Result<Exit, Failure> {
+pub(super) fn run(args: &SchemaArgs, terminal: Terminal) -> Exit {
     let text = match args.of {
         Kind::Map => MAP,
         Kind::Configuration => CONFIGURATION,
     };
     terminal.line(text.trim_end());
-    Ok(Exit::Done)
+    Exit::Done
 }

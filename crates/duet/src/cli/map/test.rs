@@ -125,7 +125,7 @@ fn play(
     for example in &examples.examples {
         let mismatches = example
             .run(&map)
-            .map_err(|finding| Failure::configuration(vec![finding]))?;
+            .map_err(|finding| Failure::configuration(vec![*finding]))?;
         let place = example.name.at.place();
         played.push(Played {
             map: map.id().to_owned(),
@@ -154,10 +154,10 @@ fn text(played: &[Played], failed: usize, without: usize) -> String {
         lines.extend(example.mismatches.iter().map(|line| format!("  {line}")));
     }
     let passed = played.len() - failed;
-    let mut close = format!("{passed} passed, {failed} failed");
-    if without > 0 {
-        close.push_str(&format!(", {without} maps without examples"));
-    }
-    lines.push(close);
+    let without = match without {
+        0 => String::new(),
+        some => format!(", {some} maps without examples"),
+    };
+    lines.push(format!("{passed} passed, {failed} failed{without}"));
     lines.join("\n")
 }
