@@ -99,6 +99,15 @@ fn every_file_is_printed_as_it_is_read() {
 }
 
 #[test]
+fn every_file_is_in_its_canonical_form() {
+    for path in files() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.display().to_string();
+        assert_eq!(MapFile::format(&text, &name).unwrap(), text, "{name}");
+    }
+}
+
+#[test]
 fn references_come_before_what_leans_on_them() {
     let (maps, _) = compiled();
     let order = dependency_order(&maps);
