@@ -27,6 +27,8 @@ pub mod codes {
     pub const UNWRITABLE: Code = Code(5015);
     /// A stand-in cannot be started.
     pub const STAND_IN: Code = Code(5016);
+    /// The certificate of the sandbox cannot be made or written.
+    pub const CERTIFICATE: Code = Code(5110);
     /// An expectation of the scripted demo did not hold in time.
     pub const EXPECTATION: Code = Code(5017);
     /// A command names a map that does not exist.

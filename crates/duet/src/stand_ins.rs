@@ -6,7 +6,7 @@ use duet_map::side::PerSide;
 use duet_sandbox::auth::{Client, SignIn};
 use duet_sandbox::dataverse::{Config as DataverseConfig, Dataverse};
 use duet_sandbox::finops::{FinOps, FinOpsConfig};
-use duet_sandbox::http::Running;
+use duet_sandbox::http::{Running, Tls};
 use duet_sandbox::rows::Place;
 use duet_sandbox::schema;
 use duet_sandbox::seed::{self, SeedPlan};
@@ -15,6 +15,7 @@ use duet_systems::finops::FinOpsConfig as FinOpsSystem;
 use duet_systems::{System, SystemError};
 use secrecy::SecretString;
 use serde::Serialize;
+use std::error::Error as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub struct Plan {
     pub dataverse_port: u16,
     /// How many customers each company gets at a first start; `None` leaves both systems empty.
     pub customers: Option<usize>,
+    /// Serve TLS, and write the certificate that clients shall trust to this file.
+    pub certificate: Option<PathBuf>,
 }
 
 /// Both stand-ins, serving.
@@ -73,6 +76,7 @@ impl StandIns {
         if let Some(folder) = &plan.folder {
             std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         }
+        let tls = plan.certificate.as_deref().map(certified).transpose()?;
         let sign_in = SignIn {
             clients: vec![
                 Client::new(DUET.id, DUET.secret),
@@ -90,6 +94,7 @@ impl StandIns {
             bind: address(plan.finops_port),
             place: place("finops.db"),
             sign_in: sign_in.clone(),
+            tls: tls.clone(),
             ..FinOpsConfig::default()
         };
         let companies = config.companies.clone();
@@ -99,6 +104,7 @@ impl StandIns {
         let dataverse = Dataverse::open(DataverseConfig {
             bind: address(plan.dataverse_port),
             place: place("dataverse.db"),
+            tls,
             ..DataverseConfig::new(schema, sign_in)
         })
         .map_err(|error| stand_in("Dataverse", &error))?;
@@ -164,6 +170,27 @@ impl StandIns {
         self.finops.shutdown().await;
         self.dataverse.shutdown().await;
     }
+}
+
+/// A self-signed certificate for both, written where clients find it.
+fn certified(path: &Path) -> Result<Arc<Tls>, Failure> {
+    let written = Tls::self_signed().and_then(|tls| {
+        tls.write_certificate(path)?;
+        Ok(Arc::new(tls))
+    });
+    written.map_err(|error| {
+        let mut failure = Failure::new(
+            Exit::Configuration,
+            codes::CERTIFICATE,
+            format!("TLS cannot be served: {error}"),
+            "choose a file that may be written with `--tls`, or leave it out for plain HTTP"
+                .to_owned(),
+        );
+        if let Some(cause) = error.source() {
+            failure = failure.note(format!("caused by: {cause}"));
+        }
+        failure
+    })
 }
 
 fn stand_in(which: &str, error: &(dyn std::error::Error + 'static)) -> Failure {

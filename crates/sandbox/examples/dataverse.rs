@@ -6,9 +6,12 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use duet_sandbox::auth::{Client, SignIn};
 use duet_sandbox::dataverse::{Config, Dataverse};
+use duet_sandbox::http::Tls;
 use duet_sandbox::rows::Place;
 use duet_sandbox::schema;
 
@@ -27,7 +30,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(file) = arguments.next().filter(|file| file != "-") {
         config.place = Place::File(file.into());
     }
-    config.certificate = arguments.next().map(Into::into);
+    if let Some(certificate) = arguments.next() {
+        let tls = Tls::self_signed()?;
+        tls.write_certificate(Path::new(&certificate))?;
+        config.tls = Some(Arc::new(tls));
+    }
     let running = Dataverse::start(config).await?;
     println!(
         "{}",

@@ -5,6 +5,8 @@
 //! Tokens look like JWTs but are only known to this process: a restart invalidates them, as a
 //! revocation would.
 
+pub(crate) mod discovery;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

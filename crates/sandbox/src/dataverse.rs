@@ -56,7 +56,6 @@ mod write;
 mod xml;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -71,7 +70,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::{Counters, Counts};
 use crate::faults::Faults;
-use crate::http::{Running, Tls, TlsError, serve_with};
+use crate::http::{Running, Tls, serve_with};
 use crate::rows::{Place, Rows, RowsError};
 use crate::schema::DataverseSchema;
 
@@ -92,8 +91,8 @@ pub struct Config {
     pub seed: u64,
     /// Its time.
     pub clock: Clock,
-    /// Serve TLS with a self-signed certificate, which is written to this file.
-    pub certificate: Option<PathBuf>,
+    /// Serve TLS with this certificate.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Config {
@@ -107,7 +106,7 @@ impl Config {
             settings: Settings::default(),
             seed: 0,
             clock: Clock::system(),
-            certificate: None,
+            tls: None,
         }
     }
 }
@@ -118,9 +117,6 @@ pub enum StartError {
     /// Its rows cannot be opened.
     #[error("the rows of the Dataverse stand-in cannot be opened")]
     Rows(#[from] RowsError),
-    /// Its TLS cannot be set up.
-    #[error("the TLS of the Dataverse stand-in cannot be set up")]
-    Tls(#[from] TlsError),
     /// Its webhooks cannot be set up.
     #[error("the webhooks of the Dataverse stand-in cannot be set up: {0}")]
     Webhooks(String),
@@ -153,7 +149,7 @@ pub struct Dataverse {
     inner: Arc<Inner>,
     control: Control,
     bind: SocketAddr,
-    certificate: Option<PathBuf>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Dataverse {
@@ -207,7 +203,7 @@ impl Dataverse {
             inner: Arc::new(inner),
             control,
             bind: config.bind,
-            certificate: config.certificate,
+            tls: config.tls,
         })
     }
 
@@ -221,20 +217,17 @@ impl Dataverse {
             inner.delivery_failed(&delivery, &error);
         }));
         let service = Arc::clone(&self.inner);
-        let tls = match &self.certificate {
-            Some(path) => {
-                let tls = Tls::self_signed()?;
-                tls.write_certificate(path)?;
-                Some(tls)
-            }
-            None => None,
-        };
-        let running = serve_with(self.bind, tls.as_ref(), service, self.control.clone())
-            .await
-            .map_err(|source| StartError::Bind {
-                bind: self.bind,
-                source,
-            })?;
+        let running = serve_with(
+            self.bind,
+            self.tls.as_deref(),
+            service,
+            self.control.clone(),
+        )
+        .await
+        .map_err(|source| StartError::Bind {
+            bind: self.bind,
+            source,
+        })?;
         Ok(running.with_companion(posting))
     }
 

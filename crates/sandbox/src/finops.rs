@@ -7,7 +7,7 @@
 //! switch. The road of a request: [`http`](crate::http) → `service` (or `batch`) → `operation` →
 //! `read` or `write` in one transaction → counters and `events` after the commit.
 //!
-//! The control endpoint has two topics more than [`control`](crate::control) lists:
+//! The control endpoint has more topics than [`control`](crate::control) lists:
 //!
 //! | request | effect |
 //! |---|---|
@@ -15,17 +15,27 @@
 //! | `GET /_sandbox/events` | endpoints, deliveries, failures |
 //! | `POST /_sandbox/events` | registers an [`Endpoint`] |
 //! | `DELETE /_sandbox/events` | removes the endpoint `{"url": …}`, or all without a body |
+//! | `GET /_sandbox/projects`, `POST` | the data [`Project`]s; adds or replaces one |
+//! | `DELETE /_sandbox/projects` | removes the project `{"name": …}` |
+//! | `GET /_sandbox/actions`, `PUT` | the [`Action`]s of entities; others from now on |
+//! | `POST /_sandbox/recurring` | `{"activity", "project", "company"}`: exports into a queue |
 
+mod actions;
 mod batch;
+mod blobs;
 mod config;
 mod csdl;
 mod error;
 mod events;
 mod filter;
+mod labels;
 mod metadata;
 mod operation;
+mod packages;
+mod party;
 mod payload;
 mod read;
+mod recurring;
 mod service;
 mod session;
 mod tables;
@@ -35,22 +45,27 @@ mod write;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use axum::body::Bytes;
 use serde_json::{Map, Value as Json};
 
+pub use actions::{Action, ActionParameter, BoundTo};
 pub use config::{Company, FinOpsConfig, NextLink, Settings};
 pub use events::{Endpoint, EventKind, Failure};
+pub use packages::{Project, ProjectEntity};
 
+use self::blobs::Blobs;
 use self::events::Events;
+use self::packages::{Executions, Projects};
+use self::recurring::Queues;
 use self::session::{Row, Session, User};
 use crate::auth::Tokens;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::counters::Counters;
 use crate::faults::Faults;
-use crate::http::{self, Running};
+use crate::http::{self, Running, Tls};
 use crate::rows::{self, Rows, RowsError, Select};
 use crate::schema::{self, FinOpsSchema, SchemaError};
 
@@ -108,7 +123,15 @@ pub(crate) struct Store {
     faults: Faults,
     counters: Counters,
     events: Events,
-    csdl: OnceLock<Bytes>,
+    /// The `$metadata` document, until the actions change.
+    csdl: RwLock<Option<Bytes>>,
+    actions: RwLock<Arc<Vec<Action>>>,
+    projects: Projects,
+    executions: Executions,
+    blobs: Blobs,
+    queues: Queues,
+    /// The stand-in itself, for runs that outlive their request.
+    me: Weak<Store>,
 }
 
 /// A Finance & Operations stand-in: open it, fill it, serve it. Cloning is cheap and shares it.
@@ -116,6 +139,7 @@ pub(crate) struct Store {
 pub struct FinOps {
     store: Arc<Store>,
     bind: SocketAddr,
+    tls: Option<Arc<Tls>>,
     posting: Arc<OnceLock<()>>,
 }
 
@@ -149,7 +173,7 @@ impl FinOps {
             Arc::clone(&schema),
             config.event_retry_pause,
         );
-        let store = Store {
+        let store = Arc::new_cyclic(|me| Store {
             schema,
             rows,
             companies: config.companies,
@@ -161,11 +185,18 @@ impl FinOps {
             faults: Faults::new(config.seed),
             counters: Counters::default(),
             events,
-            csdl: OnceLock::new(),
-        };
+            csdl: RwLock::default(),
+            actions: RwLock::new(Arc::new(config.actions)),
+            projects: Projects::new(config.projects),
+            executions: Executions::default(),
+            blobs: Blobs::default(),
+            queues: Queues::default(),
+            me: me.clone(),
+        });
         Ok(Self {
-            store: Arc::new(store),
+            store,
             bind: config.bind,
+            tls: config.tls,
             posting: Arc::default(),
         })
     }
@@ -188,7 +219,7 @@ impl FinOps {
             rows: self.store.rows.clone(),
         };
         let service: Arc<Store> = Arc::clone(&self.store);
-        http::serve(self.bind, service, control)
+        http::serve_with(self.bind, self.tls.as_deref(), service, control)
             .await
             .map_err(|source| FinOpsError::Listen {
                 address: self.bind,
@@ -297,11 +328,26 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    /// The `$metadata` document, built once.
+    /// The actions of entities in force.
+    fn actions(&self) -> Arc<Vec<Action>> {
+        Arc::clone(&self.actions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_actions(&self, actions: Vec<Action>) {
+        *self.actions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(actions);
+        *self.csdl.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The `$metadata` document, built once for the actions in force.
     fn csdl(&self) -> Bytes {
-        self.csdl
-            .get_or_init(|| Bytes::from(csdl::document(&self.schema)))
-            .clone()
+        let known = self.csdl.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref() {
+            return known.clone();
+        }
+        drop(known);
+        let built = Bytes::from(csdl::document(&self.schema, &self.actions()));
+        *self.csdl.write().unwrap_or_else(PoisonError::into_inner) = Some(built.clone());
+        built
     }
 }
 

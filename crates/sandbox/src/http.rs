@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use self::connection::Abortable;
 pub use self::connection::Connection;
 pub use self::tls::{Tls, TlsError};
-use crate::auth::{Caller, Tokens};
+use crate::auth::{Caller, Tokens, discovery};
 use crate::control::Control;
 use crate::faults::Refusal;
 
@@ -190,7 +190,7 @@ async fn entry(
     let target = percent_encoding::percent_decode_str(target)
         .decode_utf8_lossy()
         .into_owned();
-    let signs_in = Tokens::is_endpoint(&path);
+    let signs_in = Tokens::is_endpoint(&path) || discovery::is_endpoint(&path);
     let plan = inner.control.faults.draw(&method, &target, signs_in);
     let counters = inner.control.counters.clone();
     let cut = || {
@@ -215,12 +215,13 @@ async fn entry(
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or("localhost");
-    parts
-        .extensions
-        .insert(Origin(format!("{}://{host}", inner.scheme)));
+    let origin = format!("{}://{host}", inner.scheme);
+    parts.extensions.insert(Origin(origin.clone()));
     parts.extensions.insert(plan.clone());
     let answered = on_blocking_thread(move || {
-        if signs_in {
+        if let Some(answer) = discovery::answer(&path, &origin) {
+            answer
+        } else if signs_in {
             inner.control.tokens.answer(&path, &parts.headers, &body)
         } else {
             inner.service.answer(Request::from_parts(parts, body))

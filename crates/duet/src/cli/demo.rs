@@ -104,6 +104,7 @@ impl Stage {
             finops_port: args.finops_port,
             dataverse_port: args.dataverse_port,
             customers: Some(args.customers),
+            certificate: None,
         };
         let stand_ins = StandIns::start(&plan).await?;
         terminal.say(if stand_ins.seeded {

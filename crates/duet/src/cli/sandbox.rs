@@ -16,6 +16,7 @@ Examples:
   duet sandbox
   duet sandbox --empty --finops-port 7001 --dataverse-port 7002
   duet sandbox --json | head -n 1 | jq -r .dataverse.url
+  duet sandbox --tls ca.pem       # for clients that refuse plain HTTP
 
 Prints addresses and client ids on standard output, then serves until Ctrl-C. Faults, counters and
 settings stand under /_sandbox of each address.")]
@@ -35,6 +36,9 @@ pub struct SandboxArgs {
     /// Start with no rows
     #[arg(long)]
     empty: bool,
+    /// Serve TLS, and write the self-signed certificate that clients shall trust to this file
+    #[arg(long, value_name = "FILE")]
+    tls: Option<PathBuf>,
 }
 
 /// Serves until the process is asked to end.
@@ -44,6 +48,7 @@ pub async fn run(args: SandboxArgs, terminal: Terminal) -> Result<Exit, Failure>
         finops_port: args.finops_port,
         dataverse_port: args.dataverse_port,
         customers: (!args.empty).then_some(args.customers),
+        certificate: args.tls,
     };
     let stand_ins = StandIns::start(&plan).await?;
     let side = |url: &str| {

@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::actions::Action;
 use super::events::Endpoint;
+use super::packages::Project;
 use crate::auth::SignIn;
 use crate::clock::Clock;
+use crate::http::Tls;
 use crate::rows::Place;
 
 /// Configuration of a stand-in.
@@ -33,6 +37,12 @@ pub struct FinOpsConfig {
     pub endpoints: Vec<Endpoint>,
     /// The pause before an event is posted again.
     pub event_retry_pause: Duration,
+    /// Actions that entities have, beside the platform's own.
+    pub actions: Vec<Action>,
+    /// Data projects that there are from the start.
+    pub projects: Vec<Project>,
+    /// Serve TLS with this certificate.
+    pub tls: Option<Arc<Tls>>,
     /// The time of day.
     pub clock: Clock,
     /// The seed of chance in injected faults.
@@ -56,6 +66,9 @@ impl Default for FinOpsConfig {
             settings: Settings::default(),
             endpoints: Vec::new(),
             event_retry_pause: Duration::from_secs(1),
+            actions: Vec::new(),
+            projects: Vec::new(),
+            tls: None,
             clock: Clock::default(),
             seed: 0,
         }
@@ -109,6 +122,14 @@ pub struct Settings {
     pub null_keeps: bool,
     /// The status of a read by key that finds nothing.
     pub missing_row_status: u16,
+    /// A customer or vendor that is created without a party gets one, and its name is the party's:
+    /// changed in one role, it changes in all.
+    pub party_model: bool,
+    /// For how many questions after its state an import or export seems to run, and an error file
+    /// to be made.
+    pub package_polls: u32,
+    /// `GetExportedPackageUrl` gives `{"value": {"value": …}}`, as some documents show it.
+    pub package_value_nested: bool,
 }
 
 impl Default for Settings {
@@ -122,6 +143,9 @@ impl Default for Settings {
             minimal_create: true,
             null_keeps: false,
             missing_row_status: 404,
+            party_model: false,
+            package_polls: 1,
+            package_value_nested: false,
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Metadata: the service document, `$metadata` and the `/Metadata` endpoints (protocol reference B4).
 
-use serde_json::{Value as Json, json};
+use odata::Literal;
+use odata::expr::{Collation, Properties, matches};
+use odata::url::{OptionNames, RequestUrl};
+use serde_json::{Map, Value as Json, json};
 
+use super::actions::{Action, BoundTo};
 use super::error::{Refused, object};
+use super::labels;
 use crate::schema::{Entity, EnumType, Field, FieldKind, FinOpsSchema};
 
 /// The namespace of all types.
@@ -21,27 +26,39 @@ pub(super) fn service_document(schema: &FinOpsSchema, origin: &str) -> Json {
 }
 
 /// Answers a request below `/Metadata`; the path is taken without regard to case, the key is not.
-pub(super) fn answer(schema: &FinOpsSchema, origin: &str, path: &str) -> Result<Json, Refused> {
+pub(super) fn answer(
+    schema: &FinOpsSchema,
+    actions: &[Action],
+    origin: &str,
+    path: &str,
+    query: &str,
+) -> Result<Json, Refused> {
     let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let (name, key) = match path.trim_matches('/').split_once('(') {
-        Some((name, key)) => (name, Some(key_text(key)?)),
+        Some((name, key)) => (name, Some(key)),
         None => (path.trim_matches('/'), None),
     };
     let (set, all): (&str, Vec<(&str, Json)>) = match name.to_lowercase().as_str() {
         "" => {
-            let sets = ["PublicEntities", "PublicEnumerations", "DataEntities"]
-                .map(|name| json!({"name": name, "kind": "EntitySet", "url": name}));
+            let sets = [
+                "PublicEntities",
+                "PublicEnumerations",
+                "DataEntities",
+                "Labels",
+            ]
+            .map(|name| json!({"name": name, "kind": "EntitySet", "url": name}));
             return Ok(json!({
                 "@odata.context": format!("{origin}/Metadata/$metadata"),
                 "value": sets,
             }));
         }
+        "labels" => return label(schema, origin, key.unwrap_or_default()),
         "publicentities" => (
             "PublicEntities",
             schema
                 .entities
                 .iter()
-                .map(|e| (e.name.as_str(), public_entity(e)))
+                .map(|e| (e.name.as_str(), public_entity(e, actions)))
                 .collect(),
         ),
         "publicenumerations" => (
@@ -67,24 +84,103 @@ pub(super) fn answer(schema: &FinOpsSchema, origin: &str, path: &str) -> Result<
         }
     };
     let context = format!("{origin}/Metadata/$metadata#{set}");
+    let options = RequestUrl::parse(
+        &format!("/Metadata/{set}?{query}"),
+        "/Metadata",
+        OptionNames::Exact,
+    )
+    .map_err(|error| Refused::request(format!("The URL cannot be read {error}.")))?
+    .options;
+    let shown = |row: Json| match row {
+        Json::Object(mut row) => {
+            if let Some(select) = &options.select {
+                let names: Vec<String> = select.iter().map(ToString::to_string).collect();
+                row.retain(|name, _| names.iter().any(|wanted| wanted == name || wanted == "*"));
+            }
+            row
+        }
+        _ => Map::new(),
+    };
     match key {
         None => {
-            let value: Vec<Json> = all.into_iter().map(|(_, body)| body).collect();
-            Ok(json!({"@odata.context": context, "value": value}))
+            let mut rows = Vec::new();
+            for (_, row) in all {
+                let wanted = match (&options.filter, &row) {
+                    (Some(filter), Json::Object(fields)) => {
+                        matches(filter, &Fields(fields), &Collation::DATAVERSE)
+                            .map_err(|error| Refused::request(error.to_string()))?
+                    }
+                    _ => true,
+                };
+                if wanted {
+                    rows.push(row);
+                }
+            }
+            let mut body = Map::new();
+            body.insert("@odata.context".to_owned(), json!(context));
+            if options.count == Some(true) {
+                body.insert("@odata.count".to_owned(), json!(rows.len()));
+            }
+            let number = |option: Option<u64>| option.and_then(|n| usize::try_from(n).ok());
+            let value: Vec<Json> = rows
+                .into_iter()
+                .skip(number(options.skip).unwrap_or(0))
+                .take(number(options.top).unwrap_or(usize::MAX))
+                .map(|row| Json::Object(shown(row)))
+                .collect();
+            body.insert("value".to_owned(), json!(value));
+            Ok(Json::Object(body))
         }
         Some(key) => {
+            let key = key_text(key)?;
             let found = all.into_iter().find(|(name, _)| *name == key);
-            let Some((_, Json::Object(body))) = found else {
+            let Some((_, body)) = found else {
                 return Err(Refused::NotFound(format!("{set} has no '{key}'.")));
             };
-            let mut whole = serde_json::Map::new();
+            let mut whole = Map::new();
             whole.insert(
                 "@odata.context".to_owned(),
                 json!(format!("{context}/$entity")),
             );
-            whole.extend(body);
+            whole.extend(shown(body));
             Ok(Json::Object(whole))
         }
+    }
+}
+
+/// `Labels(Id='@SYS1',Language='en-us')`
+fn label(schema: &FinOpsSchema, origin: &str, key: &str) -> Result<Json, Refused> {
+    let part = |name: &str| {
+        let from = key.find(&format!("{name}='"))? + name.len() + 2;
+        let to = key[from..].find('\'')?;
+        Some(key[from..from + to].to_owned())
+    };
+    let (Some(id), Some(language)) = (part("Id"), part("Language")) else {
+        return Err(Refused::request(
+            "A label is asked for by Labels(Id='…',Language='…').",
+        ));
+    };
+    let text = labels::text(schema, &id);
+    let text = text.ok_or_else(|| Refused::NotFound(format!("There is no label '{id}'.")))?;
+    Ok(json!({
+        "@odata.context": format!("{origin}/Metadata/$metadata#Labels/$entity"),
+        "Id": id,
+        "Language": language,
+        "Value": text,
+    }))
+}
+
+/// A metadata row as expressions see it.
+struct Fields<'a>(&'a Map<String, Json>);
+
+impl Properties for Fields<'_> {
+    fn get(&self, path: &str) -> Option<Literal> {
+        Some(match self.0.get(path)? {
+            Json::Bool(truth) => Literal::Bool(*truth),
+            Json::Number(number) => Literal::parse(number.as_str()).ok()?,
+            Json::String(text) => Literal::String(text.clone()),
+            _ => Literal::Null,
+        })
     }
 }
 
@@ -99,7 +195,7 @@ fn key_text(key: &str) -> Result<String, Refused> {
         .ok_or_else(|| Refused::request("The key must be a name in quotes."))
 }
 
-fn public_entity(entity: &Entity) -> Json {
+fn public_entity(entity: &Entity, actions: &[Action]) -> Json {
     let properties: Vec<Json> = entity
         .fields
         .iter()
@@ -110,7 +206,7 @@ fn public_entity(entity: &Entity) -> Json {
                 "Name": field.name,
                 "TypeName": type_name,
                 "DataType": data_type,
-                "LabelId": null,
+                "LabelId": labels::id(&entity.name, Some(&field.name)),
                 "IsKey": is_key,
                 "IsMandatory": field.mandatory,
                 "ConfigurationEnabled": true,
@@ -148,16 +244,38 @@ fn public_entity(entity: &Entity) -> Json {
             })
         })
         .collect();
+    let of = |kind: &str| json!({"TypeName": kind, "IsCollection": false});
+    let own: Vec<Json> = actions
+        .iter()
+        .filter(|action| action.entity == entity.collection)
+        .map(|action| {
+            let parameters: Vec<Json> = action
+                .parameters
+                .iter()
+                .map(|known| json!({"Name": known.name, "Type": of(&known.kind)}))
+                .collect();
+            json!({
+                "Name": action.name,
+                "BindingKind": match action.bound_to {
+                    BoundTo::Row => "BoundToEntityInstance",
+                    BoundTo::Set => "BoundToEntitySet",
+                },
+                "Parameters": parameters,
+                "ReturnType": action.returns.as_deref().map(of),
+                "FieldLookup": null,
+            })
+        })
+        .collect();
     json!({
         "Name": entity.name,
         "EntitySetName": entity.collection,
-        "LabelId": entity.title,
+        "LabelId": labels::id(&entity.name, None),
         "IsReadOnly": false,
         "ConfigurationEnabled": true,
         "Properties": properties,
         "NavigationProperties": navigation,
         "PropertyGroups": [],
-        "Actions": [],
+        "Actions": own,
     })
 }
 
@@ -169,12 +287,13 @@ fn public_enumeration(known: &EnumType) -> Json {
             json!({
                 "Name": member.name,
                 "Value": member.value,
-                "LabelId": null,
+                "LabelId": labels::id(&known.name, Some(&member.name)),
                 "ConfigurationEnabled": true,
             })
         })
         .collect();
-    json!({"Name": known.name, "LabelId": null, "Members": members})
+    let label = labels::id(&known.name, None);
+    json!({"Name": known.name, "LabelId": label, "Members": members})
 }
 
 fn data_entity(entity: &Entity) -> Json {
@@ -182,7 +301,7 @@ fn data_entity(entity: &Entity) -> Json {
         "Name": object(entity),
         "PublicEntityName": entity.name,
         "PublicCollectionName": entity.collection,
-        "LabelId": entity.title,
+        "LabelId": labels::id(&entity.name, None),
         "DataServiceEnabled": true,
         "DataManagementEnabled": true,
         "EntityCategory": "Master",

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::error::Refused;
 use super::session::{Key, Session};
-use super::{filter, metadata, read, values, write};
+use super::{actions, filter, metadata, read, values, write};
 use crate::rows::Value;
 use crate::schema::{Entity, FieldKind};
 
@@ -57,6 +57,9 @@ pub(super) fn run(
             )));
         }
     };
+    if name == actions::PLATFORM {
+        return platform_action(part, origin, segments.next());
+    }
     let entity = session.store.schema.collection(name).ok_or_else(|| {
         Refused::NotFound(format!("Resource not found for the segment '{name}'."))
     })?;
@@ -88,6 +91,17 @@ pub(super) fn run(
         (Some(Arguments::Key(predicate)), [], _) => {
             operation.by_key(&key(session, entity, predicate)?)
         }
+        (Some(Arguments::Key(predicate)), [ResourceSegment::Name { name, .. }], "POST")
+            if actions::name_of(name).is_some() =>
+        {
+            let key = key(session, entity, predicate)?;
+            operation.act(Some(&key), name, origin)
+        }
+        (None, [ResourceSegment::Name { name, .. }], "POST")
+            if actions::name_of(name).is_some() =>
+        {
+            operation.act(None, name, origin)
+        }
         (_, [], method) => Err(Refused::Method(format!(
             "'{method}' is not possible on '{}' without a key.",
             entity.collection
@@ -99,7 +113,45 @@ pub(super) fn run(
     }
 }
 
+/// Calls an action of the platform itself.
+fn platform_action(
+    part: &PartRequest,
+    origin: &str,
+    segment: Option<&ResourceSegment>,
+) -> Result<PartResponse, Refused> {
+    let name = match segment {
+        Some(ResourceSegment::Name { name, .. }) if part.method == "POST" => actions::name_of(name),
+        _ => None,
+    };
+    let value = name
+        .and_then(actions::platform)
+        .ok_or_else(|| Refused::NotFound(format!("Nothing answers at '{}'.", part.url)))?;
+    let context = format!("{origin}/data/$metadata#Edm.String");
+    Ok(json_part(
+        200,
+        &json!({"@odata.context": context, "value": value}),
+    ))
+}
+
 impl Operation<'_> {
+    fn act(&self, key: Option<&Key>, name: &str, origin: &str) -> Result<PartResponse, Refused> {
+        if key.is_some_and(|key| self.hides(key)) {
+            return Err(Refused::NothingToUpdate);
+        }
+        let sent = if self.part.body.trim_ascii().is_empty() {
+            Map::new()
+        } else {
+            object(&self.part.body)?
+        };
+        let name = actions::name_of(name).unwrap_or(name);
+        let context = format!("{origin}/data/$metadata");
+        let answer = actions::call(self.session, self.entity, key, name, &sent, &context)?;
+        Ok(match answer {
+            Some(body) => json_part(200, &body),
+            None => PartResponse::new(204),
+        })
+    }
+
     fn list(&self, url: &str, origin: &str) -> Result<PartResponse, Refused> {
         let size = self
             .prefer
@@ -317,7 +369,7 @@ pub(super) fn address(entity: &Entity, key: &Key) -> String {
 }
 
 /// The JSON object of a body; a byte order mark is skipped.
-fn object(body: &[u8]) -> Result<Map<String, Json>, Refused> {
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Json>, Refused> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match serde_json::from_slice(body) {
         Ok(Json::Object(object)) => Ok(object),

@@ -14,13 +14,18 @@ use super::config::Settings;
 use super::error::{Refused, body as error_body, json_response};
 use super::events::{Endpoint, EventKind};
 use super::payload::test_event;
+use super::recurring::Feed;
 use super::session::{Effect, Session, User};
-use super::{Store, metadata, operation};
+use super::{Store, blobs, metadata, operation, packages};
 use crate::faults::Refusal;
 use crate::http::{CutOff, Origin, Service};
 
 impl Service for Store {
     fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        // The addresses of blobs are signed: they need no token.
+        if request.uri().path().starts_with(blobs::PATH) {
+            return self.blobs.answer(&request, self.clock.now());
+        }
         let caller = match self.tokens.identify(request.headers()) {
             Ok(caller) => caller,
             Err(reason) => return unauthorized(&reason.to_string()),
@@ -63,6 +68,33 @@ impl Service for Store {
                     Json::Null
                 })
                 .map_err(wrong_body),
+            ("GET", "projects") => Ok(json!(self.projects.all())),
+            ("POST", "projects") => serde_json::from_slice(body)
+                .map(|project| {
+                    self.projects.put(project);
+                    Json::Null
+                })
+                .map_err(wrong_body),
+            ("DELETE", "projects") => {
+                let body: Json = serde_json::from_slice(body).unwrap_or_default();
+                let name = body["name"].as_str().unwrap_or_default();
+                Ok(json!({"removed": usize::from(self.projects.remove(name))}))
+            }
+            ("GET", "actions") => Ok(json!(*self.actions())),
+            ("PUT", "actions") => serde_json::from_slice(body)
+                .map(|actions| {
+                    self.set_actions(actions);
+                    Json::Null
+                })
+                .map_err(wrong_body),
+            ("POST", "recurring") => serde_json::from_slice::<Feed>(body)
+                .map_err(wrong_body)
+                .and_then(|feed| {
+                    // The address of the file is told below the host that takes the message.
+                    self.feed(&feed, "")
+                        .map(|()| Json::Null)
+                        .ok_or_else(|| format!("there is nothing to export in {}", feed.project))
+                }),
             ("DELETE", "events") if body.is_empty() => {
                 Ok(json!({"removed": self.events.unregister(None)}))
             }
@@ -108,10 +140,12 @@ impl Store {
         if let Some(rest) = lower.strip_prefix("/metadata") {
             let rest = &path[path.len() - rest.len()..];
             only_get(request.method())?;
-            return Ok(json_response(
-                StatusCode::OK,
-                &metadata::answer(&self.schema, origin, rest)?,
-            ));
+            let query = request.uri().query().unwrap_or_default();
+            let answer = metadata::answer(&self.schema, &self.actions(), origin, rest, query)?;
+            return Ok(json_response(StatusCode::OK, &answer));
+        }
+        if let Some(answer) = self.connector(request, origin, user) {
+            return answer;
         }
         let below = match path.strip_prefix("/data") {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => rest.trim_matches('/'),
@@ -136,6 +170,16 @@ impl Store {
                 Ok(response)
             }
             "$batch" => self.batch(request, origin, user),
+            packages::GROUPS if *request.method() == Method::GET => Ok(json_response(
+                StatusCode::OK,
+                &self.definition_groups(origin),
+            )),
+            _ if *request.method() == Method::POST && packages::action_of(below).is_some() => {
+                let action = packages::action_of(below).unwrap_or_default();
+                let body = operation::object(request.body())?;
+                self.package_action(action, body, origin, user)?
+                    .ok_or_else(|| Refused::NotFound(format!("There is no action '{action}'.")))
+            }
             _ => {
                 let part = PartRequest {
                     content_id: None,

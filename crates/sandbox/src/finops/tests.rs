@@ -1,8 +1,10 @@
 //! The stand-in from outside: every rule over HTTP on a free port.
 
+mod actions;
 mod batches;
 mod events;
 mod metadata;
+mod packages;
 mod reads;
 mod writes;
 

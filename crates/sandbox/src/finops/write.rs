@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::error::{Refused, object};
 use super::session::{Effect, Key, Row, Session, key_condition};
 use super::tables::{REC_ID, REC_VERSION};
-use super::values;
+use super::{party, values};
 use crate::counters::WriteKind;
 use crate::rows::{RowsError, Sql, Value, fold};
 use crate::schema::{DefaultSource, Entity, Field, FieldKind, NumberSequence};
@@ -50,6 +50,9 @@ pub(super) fn create(
     }
     default_row(session, entity, &mut row);
     validate(session, entity, &row)?;
+    if let Some((field, number)) = party::create(session, entity, &row)? {
+        set(&mut row, entity, field, number);
+    }
 
     let rec_id = session.tx.counter("recid")?.max(FIRST_REC_ID) + 1;
     session.tx.set_counter("recid", rec_id)?;
@@ -141,9 +144,10 @@ pub(super) fn update(
     session.effects.borrow_mut().push(Effect {
         collection: entity.collection.clone(),
         kind: WriteKind::Update,
-        before: Some(before),
+        before: Some(before.clone()),
         after: Some(row.clone()),
     });
+    party::follow(session, entity, &before, &row)?;
     Ok(row)
 }
 
