@@ -5,7 +5,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    missing_docs,
     reason = "a bench ends at the first thing that goes wrong"
 )]
 
