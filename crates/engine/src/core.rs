@@ -50,7 +50,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(
         project: Project,
-        systems: PerSide<Arc<dyn System>>,
+        systems: &PerSide<Arc<dyn System>>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         settings: Settings,

@@ -86,7 +86,7 @@ impl Engine {
         Self {
             core: Arc::new(Core::new(
                 parts.project,
-                parts.systems,
+                &parts.systems,
                 parts.store,
                 parts.clock,
                 parts.settings,

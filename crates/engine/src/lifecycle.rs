@@ -36,9 +36,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long a map that a rule paused waits at least before it is tried again.
-const TRIAL_AFTER: Duration = Duration::from_secs(30);
-
 /// The longest of those waits; they double while the cause stays.
 const TRIAL_AT_MOST: Duration = Duration::from_hours(1);
 
@@ -63,8 +60,10 @@ struct Life {
     /// What keeps it from working although it should.
     fault: Option<String>,
     shown: Option<(MapState, Option<String>)>,
-    /// Pauses that rules ordered one soon after the other.
+    /// Pauses that rules ordered one soon after the other: how many, and when and for how long the
+    /// last one.
     pauses: u32,
+    last_pause: Option<(Timestamp, Duration)>,
     /// When a map that a rule paused is tried again.
     trial: Option<Timestamp>,
 }
@@ -238,7 +237,7 @@ impl Core {
                 // Durable before capture stops: from here on there is a gap.
                 self.set_whole(map.id(), false).await?;
             }
-            let trial = self.clock.now().saturating_add(TRIAL_AFTER).ok();
+            let trial = later(self.clock.now(), self.settings.trial_after);
             let (changed, queue) = self.lifecycle.with(map.id(), |life| {
                 let changed = life.order != order;
                 if changed && wanted == Wanted::Run {
@@ -515,15 +514,19 @@ impl Core {
                 at,
             };
             self.store.set_orders(vec![order]).await?;
+            let trial_after = self.settings.trial_after;
             self.lifecycle.with(&map, |life| {
-                let wait = TRIAL_AFTER
+                let again = life
+                    .last_pause
+                    .and_then(|(last, wait)| later(last, wait.saturating_mul(3)))
+                    .is_some_and(|until| at < until);
+                life.pauses = if again { life.pauses + 1 } else { 0 };
+                let wait = trial_after
                     .max(rule.when.within)
                     .saturating_mul(1_u32 << life.pauses.min(16))
                     .min(TRIAL_AT_MOST);
-                life.pauses = life.pauses.saturating_add(1);
-                life.trial = SignedDuration::try_from(wait)
-                    .ok()
-                    .and_then(|wait| at.saturating_add(wait).ok());
+                life.last_pause = Some((at, wait));
+                life.trial = later(at, wait);
             });
         }
         Ok(())
@@ -545,9 +548,9 @@ impl Core {
         for side in Side::BOTH {
             if let Err(error) = self.systems[side].probe().await {
                 self.trouble(side, error.to_string());
-                let later = now.saturating_add(TRIAL_AFTER).ok();
+                let again = later(now, self.settings.trial_after);
                 for map in &due {
-                    self.lifecycle.with(map, |life| life.trial = later);
+                    self.lifecycle.with(map, |life| life.trial = again);
                 }
                 return Ok(());
             }
@@ -575,12 +578,10 @@ impl Core {
         }
         Ok(())
     }
+}
 
-    /// A round went through: pauses that rules ordered before are forgotten after a while of this.
-    pub(crate) fn went_through(&self, map: &str) {
-        self.lifecycle.with(map, |life| {
-            life.fault = None;
-            life.pauses = life.pauses.saturating_sub(1);
-        });
-    }
+/// The moment so much later, if the calendar has it.
+fn later(at: Timestamp, wait: Duration) -> Option<Timestamp> {
+    let wait = SignedDuration::try_from(wait).ok()?;
+    at.checked_add(wait).ok()
 }

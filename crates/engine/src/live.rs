@@ -167,7 +167,7 @@ impl Engine {
                         }
                     }
                     Ok(_) => {
-                        core.went_through(map.id());
+                        core.set_fault(std::iter::once(map.id()), None).await?;
                         continue;
                     }
                     Err(error) => {

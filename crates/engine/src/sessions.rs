@@ -18,9 +18,9 @@ use crate::settings::Settings;
 use async_trait::async_trait;
 use duet_map::CompiledMap;
 use duet_map::side::{PerSide, Side};
-use duet_store::Store;
 use duet_store::lifecycle::{Definition, Wanted};
 use duet_store::store::{MapState, MapStatus};
+use duet_store::{Store, StoreError};
 use duet_systems::System;
 use futures::future::{Either, FutureExt, select, select_all};
 use jiff::{SignedDuration, Timestamp};
@@ -278,7 +278,11 @@ impl Sessions {
                     refused: Some(reason.clone()),
                 },
             };
-            orders::reply(store, &answer, self.frame.clock.now()).await?;
+            match orders::reply(store, &answer, self.frame.clock.now()).await {
+                // Asked again at the next look, when there may be room.
+                Ok(()) | Err(StoreError::Full { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(outcome
             .ok()

@@ -31,6 +31,8 @@ pub struct Settings {
     pub refresh_every: Duration,
     /// Failures in a row after which a side is only probed. Default 5.
     pub breaker: u32,
+    /// How long a map that an alert rule paused waits at least before it is tried again. Default 30 s.
+    pub trial_after: Duration,
     /// The alert rules.
     pub alerts: Vec<Rule>,
     /// Where tests end the process.
@@ -51,6 +53,7 @@ impl Default for Settings {
             recheck_every: Duration::from_secs(30),
             refresh_every: Duration::from_mins(15),
             breaker: 5,
+            trial_after: Duration::from_secs(30),
             alerts: Vec::new(),
             failpoints: Failpoints::default(),
         }

@@ -292,6 +292,12 @@ impl Core {
             let Some(map) = self.project.maps().get(*place) else {
                 continue;
             };
+            // A company that left the scope is not read, and so its records miss nothing.
+            let companies = if map.is_per_company() {
+                self.project.companies()
+            } else {
+                Vec::new()
+            };
             let pairs = self.store.count_pairs(map.id()).await?;
             let brake = self.brake(pairs);
             let limit = usize::try_from(brake)
@@ -299,7 +305,7 @@ impl Core {
                 .saturating_add(1);
             let found = self
                 .store
-                .sweep_missing(sweep, map.id(), side, limit)
+                .sweep_missing(sweep, map.id(), side, &companies, limit)
                 .await?;
             if found.len() as u64 > brake {
                 held += found.len() as u64;

@@ -448,8 +448,18 @@ async fn a_company_that_is_added_live_brings_its_rows_and_one_that_is_removed_ke
     let pair = Arc::new(Pair::new());
     pair.customer("usmf", "US-001", Row::new());
     pair.customer("dat", "DAT-001", Row::new());
-    let stage = Stage::over(pair, settings()).await;
+    let settings = Settings {
+        sweep_every: Duration::from_millis(50),
+        ..settings()
+    };
+    let stage = Stage::over(pair, settings).await;
     assert!(stage.pair.account("DAT-001").is_none());
+    // More than the brake lets be deleted in one go.
+    for number in 0..30 {
+        stage
+            .pair
+            .customer("dat", &format!("MORE-{number}"), Row::new());
+    }
     stage.desk.companies.lock().unwrap().push("dat".to_owned());
     assert!(stage.reload().await.changed);
     stage
@@ -472,6 +482,19 @@ async fn a_company_that_is_added_live_brings_its_rows_and_one_that_is_removed_ke
     stage.arrives("US-001", "In scope").await;
     stage.at_rest().await;
     assert_eq!(stage.name("DAT-001").as_deref(), Some("Name of DAT-001"));
+    // The records of the company that nobody reads any more are not taken for deleted ones, and do
+    // not keep deletions of other companies from travelling.
+    let gone = stage
+        .pair
+        .left
+        .find_by("CustomersV3", "CustomerAccount", "US-001");
+    stage.pair.left.delete("CustomersV3", &gone.unwrap().0);
+    stage
+        .until("the deletion arrives", async || {
+            stage.pair.account("US-001").is_none()
+        })
+        .await;
+    assert_eq!(stage.pair.rows_of_accounts(), 31);
     stage.end().await;
 }
 
@@ -605,6 +628,32 @@ async fn a_rule_pauses_a_map_at_once_and_it_goes_on_when_a_person_says_so() {
     stage.resume(CUSTOMERS, Queue::CatchUp).await;
     stage.arrives("US-001", "Short again").await;
     stage.arrives("US-002", "Short again").await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_map_that_a_rule_paused_goes_on_by_itself_when_the_cause_is_gone() {
+    let stage = Stage::live_with(Settings {
+        trial_after: Duration::from_millis(1),
+        alerts: vec![Rule {
+            when: "2 application errors in 200ms".parse().unwrap(),
+            then: Action::Pause,
+            maps: vec![CUSTOMERS.to_owned()],
+        }],
+        ..settings()
+    })
+    .await;
+    let long = "x".repeat(500);
+    for account in ["US-001", "US-002"] {
+        stage.rename(account, &long);
+    }
+    stage.shows(CUSTOMERS, MapState::ErrorPaused).await;
+    for account in ["US-001", "US-002"] {
+        stage.rename(account, "Short again");
+    }
+    stage.arrives("US-001", "Short again").await;
+    stage.arrives("US-002", "Short again").await;
+    stage.shows(CUSTOMERS, MapState::Running).await;
     stage.end().await;
 }
 

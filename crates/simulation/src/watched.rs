@@ -342,9 +342,12 @@ impl Store for WatchedStore {
         sweep: &str,
         map: &str,
         side: Side,
+        companies: &[String],
         limit: usize,
     ) -> Result<Vec<Pair>, StoreError> {
-        self.inner.sweep_missing(sweep, map, side, limit).await
+        self.inner
+            .sweep_missing(sweep, map, side, companies, limit)
+            .await
     }
 
     async fn end_sweep(&self, sweep: &str) -> Result<(), StoreError> {

@@ -385,12 +385,14 @@ impl Store for SqliteStore {
         sweep: &str,
         map: &str,
         side: Side,
+        companies: &[String],
         limit: usize,
     ) -> Result<Vec<Pair>, StoreError> {
         let (sweep, map) = (sweep.to_owned(), map.to_owned());
+        let companies = companies.to_vec();
         self.reader()
             .read("compare key sets", move |tx| {
-                sweep::missing(tx, &sweep, &map, side, limit)
+                sweep::missing(tx, &sweep, &map, side, &companies, limit)
             })
             .await
     }

@@ -225,12 +225,14 @@ pub trait Store: Send + Sync {
     /// Pairs of a map, not deleted, whose record on a side a comparison of key sets has not seen, and
     /// which were made before it began. A record whose deletion is in the journal already is left
     /// out: journal what was found and ask again for the next page. A comparison that has not begun
-    /// misses nothing.
+    /// misses nothing. Where `companies` names some, pairs of other companies are no concern of it: nobody
+    /// read their records. A key begins with its company.
     async fn sweep_missing(
         &self,
         sweep: &str,
         map: &str,
         side: Side,
+        companies: &[String],
         limit: usize,
     ) -> Result<Vec<Pair>, StoreError>;
 

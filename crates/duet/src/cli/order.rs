@@ -19,40 +19,35 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Time between two looks at what the running process has done.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The store with all maps that can be meant.
+/// The project's store, and who works on it.
 pub(super) struct Orders {
     pub(super) config: Config,
     pub(super) store: Arc<SqliteStore>,
-    known: BTreeSet<String>,
 }
 
 impl Orders {
     /// Opens the store; the process that runs goes on.
-    pub(super) async fn open(global: &super::Global) -> Result<Self, Failure> {
+    pub(super) fn open(global: &super::Global) -> Result<Self, Failure> {
         let config = project::config(global)?;
         let store = Arc::new(project::open_sqlite(&config)?);
-        let (files, _) = map_files::parse(&map_files::read(&config)?);
+        Ok(Self { config, store })
+    }
+
+    /// Every map of the files, and every map that ever ran.
+    async fn known(&self) -> Result<BTreeSet<String>, Failure> {
+        let (files, _) = map_files::parse(&map_files::read(&self.config)?);
         let mut known: BTreeSet<String> = files.into_iter().map(|file| file.map.value).collect();
-        known.extend(
-            store
-                .map_statuses()
-                .await?
-                .into_iter()
-                .map(|status| status.map),
-        );
-        Ok(Self {
-            config,
-            store,
-            known,
-        })
+        let statuses = self.store.map_statuses().await?;
+        known.extend(statuses.into_iter().map(|status| status.map));
+        Ok(known)
     }
 
     /// The maps that are meant: those named, or all.
-    pub(super) fn maps(&self, named: &[String]) -> Result<Vec<String>, Failure> {
+    pub(super) async fn maps(&self, named: &[String]) -> Result<Vec<String>, Failure> {
+        let known = self.known().await?;
         for name in named {
-            if !self.known.contains(name) {
-                let near = self
-                    .known
+            if !known.contains(name) {
+                let near = known
                     .iter()
                     .min_by_key(|known| strsim::damerau_levenshtein(known, name));
                 let fix = near.map_or_else(
@@ -68,7 +63,7 @@ impl Orders {
             }
         }
         Ok(if named.is_empty() {
-            self.known.iter().cloned().collect()
+            known.into_iter().collect()
         } else {
             named.to_vec()
         })

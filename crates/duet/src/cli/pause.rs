@@ -30,8 +30,8 @@ pub struct PauseArgs {
 
 /// Gives the order and waits until it is carried out.
 pub async fn run(args: PauseArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let desk = Orders::open(global).await?;
-    let maps = desk.maps(&args.maps)?;
+    let desk = Orders::open(global)?;
+    let maps = desk.maps(&args.maps).await?;
     let now = SystemClock.now();
     orders::pause(desk.store.as_ref(), &maps, args.reason, now).await?;
     let running = desk.is_running();

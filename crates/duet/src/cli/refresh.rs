@@ -55,7 +55,7 @@ pub async fn reload(
 }
 
 async fn ask(request: Request, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let desk = Orders::open(global).await?;
+    let desk = Orders::open(global)?;
     if !desk.is_running() {
         terminal.data(&json!({"running": false}), |_| {
             "Nothing runs now; the next `duet run` reads everything anew.".to_owned()

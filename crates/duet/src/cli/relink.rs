@@ -35,7 +35,7 @@ pub struct RelinkArgs {
 
 /// Takes the new address as the same environment.
 pub async fn run(args: RelinkArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let desk = Orders::open(global).await?;
+    let desk = Orders::open(global)?;
     let store = desk.store.as_ref();
     if desk.is_running() {
         return Err(StoreError::InUse {

@@ -63,8 +63,8 @@ pub struct StartArgs {
 
 /// Gives the order and waits until it is carried out.
 pub async fn run(args: ResumeArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let desk = Orders::open(global).await?;
-    let maps = desk.maps(&args.maps)?;
+    let desk = Orders::open(global)?;
+    let maps = desk.maps(&args.maps).await?;
     let queue = match &args.queue {
         QueueArgs { discard: true, .. } => Queue::Discard,
         QueueArgs {
@@ -86,8 +86,8 @@ pub async fn run(args: ResumeArgs, global: &Global, terminal: Terminal) -> Resul
 
 /// Starts stopped maps.
 pub async fn start(args: StartArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let desk = Orders::open(global).await?;
-    let maps = desk.maps(&args.maps)?;
+    let desk = Orders::open(global)?;
+    let maps = desk.maps(&args.maps).await?;
     order(&desk, &maps, Queue::CatchUp, 0, terminal).await
 }
 
@@ -111,13 +111,12 @@ async fn order(
     terminal.data(&data, |_| {
         let queued = match (queue, pending) {
             (_, 0) => String::new(),
-            (Queue::CatchUp, count) => format!(" {count} queued changes are applied first."),
+            (Queue::CatchUp, count) => format!(" Applied first: {}.", changes(count)),
             (Queue::KeepParked, count) => {
-                format!(
-                    " {count} queued changes are parked: `duet retry --reason held` applies them."
-                )
+                let kept = changes(count);
+                format!(" Parked: {kept}, which `duet retry --reason held` applies.")
             }
-            (Queue::Discard, count) => format!(" {count} queued changes are discarded."),
+            (Queue::Discard, count) => format!(" Discarded: {}.", changes(count)),
         };
         format!(
             "Resumed {}.{queued}{}",
@@ -128,15 +127,24 @@ async fn order(
     Ok(Exit::Done)
 }
 
+/// `1 change` or `3 changes`.
+fn changes(count: u64) -> String {
+    match count {
+        1 => "1 change".to_owned(),
+        count => format!("{count} changes"),
+    }
+}
+
 /// Asks for the words that nobody types by accident.
 fn confirm(pending: u64, given: Option<&str>, terminal: Terminal) -> Result<(), Failure> {
-    let wanted = format!("discard {pending} changes");
+    let changes = changes(pending);
+    let wanted = format!("discard {changes}");
     let mut typed = String::new();
     let given = match given {
         Some(given) => given,
         None if std::io::stdin().is_terminal() => {
             terminal.say(&format!(
-                "{pending} changes would never reach the other side. Type `{wanted}` to go on:"
+                "{changes} would never reach the other side. Type `{wanted}` to go on:"
             ));
             // Whatever goes wrong here leaves the text empty, and that is a no.
             let _ = std::io::stderr().flush();
@@ -151,7 +159,7 @@ fn confirm(pending: u64, given: Option<&str>, terminal: Terminal) -> Result<(), 
     Err(Failure::new(
         Exit::Usage,
         codes::NOT_CONFIRMED,
-        format!("nothing was discarded: {pending} changes are queued, and nobody confirmed it"),
+        format!("nothing was discarded: {changes} in the queue, and nobody confirmed it"),
         format!("type the words when asked, or give `--confirm '{wanted}'`"),
     ))
 }

@@ -1,13 +1,14 @@
 //! `duet retry`: parked changes become pending again.
 
 use super::Global;
+use super::order::Orders;
 use super::parked::Selection;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::project;
 use crate::terminal::Terminal;
 use clap::Args;
 use duet_engine::{Clock, SystemClock};
+use duet_store::Store;
 use serde_json::json;
 
 /// Arguments of `duet retry`.
@@ -26,11 +27,12 @@ pub struct RetryArgs {
 
 /// Makes them pending and tells how many there were.
 pub async fn run(args: RetryArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let config = project::config(global)?;
-    let store = project::open_store(&config)?;
-    let count = store
+    let desk = Orders::open(global)?;
+    let count = desk
+        .store
         .retry(&args.selection.into(), SystemClock.now())
         .await?;
+    desk.knock().await;
     terminal.data(&json!({"retried": count}), |_| match count {
         0 => "No parked change fits; `duet parked` lists them.".to_owned(),
         1 => "1 change will be tried again.".to_owned(),

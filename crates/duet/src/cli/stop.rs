@@ -26,8 +26,8 @@ pub struct StopArgs {
 
 /// Gives the order and waits until it is carried out.
 pub async fn run(args: StopArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
-    let desk = Orders::open(global).await?;
-    let maps = desk.maps(&args.maps)?;
+    let desk = Orders::open(global)?;
+    let maps = desk.maps(&args.maps).await?;
     orders::stop(desk.store.as_ref(), &maps, SystemClock.now()).await?;
     let running = desk.is_running();
     let done = desk.carry_out(&maps, Wanted::Stop).await?;

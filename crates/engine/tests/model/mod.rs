@@ -16,7 +16,7 @@ use duet_systems::{
     Changes, ChangesRequest, Class, Cursor, Find, Found, Notice, Page, Seen, SnapshotRequest,
     System, SystemError, Write, Written,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -32,6 +32,9 @@ pub enum Fault {
     /// The system is busy.
     Busy,
 }
+
+/// Most entries of the change log that one read looks at.
+const PAGE: usize = 1000;
 
 /// Rewrites a row as it is stored.
 pub type Rewriting = fn(&str, &mut Row);
@@ -63,6 +66,8 @@ pub struct ModelSystem {
     modern: bool,
     rewriting: Option<Rewriting>,
     allocates: Option<(&'static str, &'static str)>,
+    /// Records of a page of a whole read.
+    page: usize,
     state: Mutex<State>,
 }
 
@@ -82,6 +87,7 @@ impl ModelSystem {
             modern,
             rewriting: None,
             allocates: None,
+            page: 3,
             state: Mutex::default(),
         }
     }
@@ -90,6 +96,13 @@ impl ModelSystem {
     #[must_use]
     pub fn rewriting(mut self, rewriting: Rewriting) -> Self {
         self.rewriting = Some(rewriting);
+        self
+    }
+
+    /// Whole reads have pages of so many records.
+    #[must_use]
+    pub fn paged(mut self, page: usize) -> Self {
+        self.page = page;
         self
     }
 
@@ -429,13 +442,18 @@ impl System for ModelSystem {
             .rows
             .iter()
             .filter(|((table, _), _)| *table == request.table)
+            .filter(|(_, (row, _))| {
+                let company = row.value("dataAreaId").as_str().map(str::to_owned);
+                request.companies.is_empty()
+                    || company.is_none_or(|company| request.companies.contains(&company))
+            })
             .skip(begin)
-            .take(3)
+            .take(self.page)
             .map(|((_, id), (row, version))| self.record(id, row, *version))
             .collect();
-        let more = records.len() == 3;
+        let more = records.len() == self.page;
         Ok(Page {
-            next: more.then(|| Cursor(format!("{}:{log}", begin + 3))),
+            next: more.then(|| Cursor(format!("{}:{log}", begin + self.page))),
             changes_from: (!more).then(|| Cursor(log.to_string())),
             records,
         })
@@ -460,7 +478,7 @@ impl System for ModelSystem {
         }
         let since: usize = request.since.0.parse().unwrap_or_default();
         let mut seen = Vec::new();
-        for (table, id, _) in state.log.iter().skip(since) {
+        for (table, id, _) in state.log.iter().skip(since).take(PAGE) {
             if *table != request.table {
                 continue;
             }
@@ -472,8 +490,8 @@ impl System for ModelSystem {
         }
         Ok(Changes {
             seen,
-            next: Cursor(state.log.len().to_string()),
-            more: false,
+            next: Cursor(state.log.len().min(since + PAGE).to_string()),
+            more: state.log.len() > since + PAGE,
         })
     }
 
@@ -509,20 +527,44 @@ impl System for ModelSystem {
         finds: &[Find],
     ) -> Result<Vec<Found>, SystemError> {
         let state = self.answer()?;
+        // By the first path of each find, so that a round of finds looks at each row once.
+        let mut by_first: HashMap<&str, HashMap<String, Vec<&String>>> = HashMap::new();
+        for find in finds {
+            let Some((path, _)) = find.equal.first() else {
+                continue;
+            };
+            by_first.entry(path).or_insert_with(|| {
+                let mut rows: HashMap<String, Vec<&String>> = HashMap::new();
+                for ((name, id), (row, _)) in &state.rows {
+                    if name == table
+                        && let Some(value) = self.reach(&state, table, row, path)
+                    {
+                        rows.entry(value).or_default().push(id);
+                    }
+                }
+                rows
+            });
+        }
         Ok(finds
             .iter()
             .map(|find| {
-                let hits: Vec<Record> = state
-                    .rows
-                    .iter()
-                    .filter(|((name, _), (row, _))| {
-                        name == table
-                            && find.equal.iter().all(|(path, value)| {
-                                self.reach(&state, table, row, path)
-                                    == Some(value.to_string().to_lowercase())
-                            })
+                let candidates = find.equal.first().and_then(|(path, value)| {
+                    by_first[path.as_str()].get(&value.to_string().to_lowercase())
+                });
+                let hits: Vec<Record> = candidates
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|id| {
+                        let place = (table.to_owned(), (*id).clone());
+                        Some((id, state.rows.get(&place)?))
                     })
-                    .map(|((_, id), (row, version))| self.record(id, row, *version))
+                    .filter(|(_, (row, _))| {
+                        find.equal.iter().all(|(path, value)| {
+                            self.reach(&state, table, row, path)
+                                == Some(value.to_string().to_lowercase())
+                        })
+                    })
+                    .map(|(id, (row, version))| self.record(id, row, *version))
                     .collect();
                 match hits.len() {
                     0 => Found::None,

@@ -306,6 +306,11 @@ impl Pair {
         )
     }
 
+    /// How many accounts there are.
+    pub fn rows_of_accounts(&self) -> usize {
+        self.right.rows("accounts").len()
+    }
+
     /// The account with this number.
     pub fn account(&self, number: &str) -> Option<(RecordId, Row)> {
         self.right.find_by("accounts", "accountnumber", number)

@@ -1,6 +1,6 @@
 //! Comparing key sets: what was seen, and which pairs were not.
 
-use super::columns::{Word as _, to_limit};
+use super::columns::{Word as _, to_json, to_limit};
 use super::fault::Fault;
 use super::pairs::{COLUMNS, read_pair};
 use crate::pair::Pair;
@@ -33,6 +33,7 @@ pub(super) fn missing(
     sweep: &str,
     map: &str,
     side: Side,
+    companies: &[String],
     limit: usize,
 ) -> Result<Vec<Pair>, Fault> {
     let record = match side {
@@ -49,9 +50,16 @@ pub(super) fn missing(
                            WHERE journal.map = pairs.map AND journal.key = pairs.key
                              AND journal.side = ?3 AND journal.record = pairs.{record}
                              AND journal.kind = 'delete')
+           AND (?5 = '[]' OR json_extract(pairs.key, '$[0]') IN (SELECT value FROM json_each(?5)))
          ORDER BY id LIMIT ?4"
     ))?;
-    let mut rows = select.query(params![map, sweep, side.word(), to_limit(limit)])?;
+    let mut rows = select.query(params![
+        map,
+        sweep,
+        side.word(),
+        to_limit(limit),
+        to_json(&companies)?
+    ])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(read_pair(row)?);

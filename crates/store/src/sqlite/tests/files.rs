@@ -123,7 +123,10 @@ async fn everything(store: &SqliteStore) -> String {
             store.notices(Side::Left, 10).await.unwrap(),
             (
                 store.cursor("live:right:accounts").await.unwrap(),
-                store.sweep_missing("s", MAP, Side::Left, 10).await.unwrap(),
+                store
+                    .sweep_missing("s", MAP, Side::Left, &[], 10)
+                    .await
+                    .unwrap(),
                 store.map_statuses().await.unwrap(),
                 store.last_progress().await.unwrap(),
                 store.awaited().await.unwrap(),

@@ -122,7 +122,7 @@ async fn see(store: &SqliteStore, records: &[&str]) {
 
 async fn missing(store: &SqliteStore, limit: usize) -> Vec<String> {
     store
-        .sweep_missing("s", MAP, Right, limit)
+        .sweep_missing("s", MAP, Right, &[], limit)
         .await
         .unwrap()
         .iter()

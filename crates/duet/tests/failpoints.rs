@@ -1,0 +1,317 @@
+//! Real processes die at each named point, over and over, against the real stand-ins over HTTP and a
+//! real store; afterwards both sides agree, nothing is doubled, and the accounting holds.
+//!
+//! `DUET_KILLS` says how often each point kills (2 by default, 20 for the table of a release). The
+//! table of points and outcomes goes to standard error.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is a test's failure"
+)]
+
+mod stage;
+
+use duet::demo::project_files::HOOK_SECRET;
+use duet_engine::failpoint::POINTS;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use stage::{Process, Stage, duet, key, plain};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Longest that a process may take to reach its point.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn kills() -> u32 {
+    std::env::var("DUET_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(2)
+}
+
+/// What became of one point.
+#[derive(Default)]
+struct Outcome {
+    died: u32,
+    unreached: u32,
+    edits: u32,
+}
+
+/// People who edit both sides, and remember what they saved last.
+struct People<'s> {
+    stage: &'s Stage,
+    random: StdRng,
+    customers: Vec<(String, String)>,
+    group: Value,
+    number: u64,
+    limits: BTreeMap<String, u64>,
+    memos: BTreeMap<String, String>,
+    created: Vec<String>,
+    prospects: Vec<String>,
+}
+
+impl<'s> People<'s> {
+    async fn new(stage: &'s Stage) -> Self {
+        let customers = stage
+            .accounts()
+            .await
+            .iter()
+            .filter(|(key, _)| key.starts_with("usmf/"))
+            .map(|(_, row)| {
+                let text = |column: &str| row[column].as_str().unwrap().to_owned();
+                (text("accountnumber"), text("accountid"))
+            })
+            .take(10)
+            .collect();
+        let group = stage
+            .finops
+            .list("CustomerGroups?cross-company=true&$filter=dataAreaId eq 'usmf'&$top=1")
+            .await
+            .unwrap()[0]["CustomerGroupId"]
+            .clone();
+        Self {
+            stage,
+            random: StdRng::seed_from_u64(7),
+            customers,
+            group,
+            number: 0,
+            limits: BTreeMap::new(),
+            memos: BTreeMap::new(),
+            created: Vec::new(),
+            prospects: Vec::new(),
+        }
+    }
+
+    /// A few edits of each kind, so that every point has something to meet.
+    async fn edit(&mut self) -> u32 {
+        let (finops, dataverse) = (&self.stage.finops, &self.stage.dataverse);
+        for _ in 0..2 {
+            self.number += 1;
+            let number = self.number;
+            let (account, guid) =
+                &self.customers[self.random.random_range(0..self.customers.len())];
+            let left = format!(
+                "CustomersV3(dataAreaId='usmf',CustomerAccount='{account}')?cross-company=true"
+            );
+            finops
+                .update(&left, &json!({"CreditLimit": number}))
+                .await
+                .unwrap();
+            self.limits.insert(account.clone(), number);
+            let memo = format!("note {number}");
+            dataverse
+                .update(&format!("accounts({guid})"), &json!({"description": memo}))
+                .await
+                .unwrap();
+            self.memos.insert(account.clone(), memo);
+        }
+        let account = format!("FAIL-{}", self.number);
+        let row = json!({
+            "dataAreaId": "usmf",
+            "CustomerAccount": account,
+            "PartyType": "Organization",
+            "OrganizationName": account,
+            "CustomerGroupId": self.group,
+            "SalesCurrencyCode": "USD",
+        });
+        finops
+            .create("CustomersV3?cross-company=true", &row)
+            .await
+            .unwrap();
+        self.created.push(account);
+        // Finance allocates the number of this one, which is what intents are for.
+        let name = format!("Fail {}", self.number);
+        let company = self.stage.company("usmf").await;
+        let group = self.stage.customer_group(&company).await;
+        let currency = self.stage.currency("USD").await;
+        let row = json!({
+            "name": name,
+            "description": name,
+            "creditlimit": self.number,
+            "customertypecode": 3,
+            "transactioncurrencyid@odata.bind": format!("/transactioncurrencies({currency})"),
+            "msdyn_company@odata.bind": format!("/cdm_companies({company})"),
+            "msdyn_customergroupid@odata.bind": format!("/msdyn_customergroups({group})"),
+        });
+        dataverse.create("accounts", &row).await.unwrap();
+        self.prospects.push(name);
+        6
+    }
+
+    /// Fails unless both sides hold what people saved last, each record once. An edit may have lost a
+    /// conflict: when a process dies between its write and the settlement, what it wrote looks like
+    /// a person's edit to the next one. Then the conflict record has to hold it. Returns how many.
+    async fn find_everything(&self) -> usize {
+        let left = self.stage.customers().await;
+        let conflicts = duet(
+            &self.stage.folder,
+            &["conflicts", "--json", "--limit", "10000"],
+        );
+        let conflicts = { conflicts }.output().unwrap().stdout;
+        let conflicts = String::from_utf8_lossy(&conflicts).into_owned();
+        let mut lost_a_conflict = 0;
+        for (account, limit) in &self.limits {
+            let shown = plain(&left[&key("usmf", account)]["CreditLimit"]);
+            assert_eq!(shown, limit.to_string(), "the credit limit of {account}");
+        }
+        for (account, memo) in &self.memos {
+            let shown = plain(&left[&key("usmf", account)]["SalesMemo"]);
+            if shown != *memo {
+                let kept = conflicts.contains(&format!("\"{memo}\""));
+                assert!(kept, "the note on {account} is {shown}, not {memo}");
+                lost_a_conflict += 1;
+            }
+        }
+        for account in &self.created {
+            assert!(left.contains_key(&key("usmf", account)), "{account} stays");
+        }
+        for name in &self.prospects {
+            let found = left
+                .values()
+                .filter(|row| row["SalesMemo"].as_str() == Some(name))
+                .count();
+            assert_eq!(found, 1, "{name} was created once");
+        }
+        lost_a_conflict
+    }
+}
+
+/// Starts `duet` with a point and waits until it is dead. Returns whether it died of the point.
+async fn dies(stage: &Stage, command: &str, point: &str, times: u32) -> bool {
+    let child = duet(&stage.folder, &[command])
+        .env(duet::failpoints::VARIABLE, format!("{point}:{times}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut process = Process(child);
+    ended_by_a_signal(&mut process).await
+}
+
+/// Starts `duet run` and posts a notice that kills it once it is durable.
+async fn dies_of_a_notice(stage: &Stage) -> bool {
+    let child = duet(&stage.folder, &["run"])
+        .env(duet::failpoints::VARIABLE, "notices-stored")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut process = Process(child);
+    let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
+    let url = lines
+        .find_map(|line| Some(line.ok()?.strip_prefix("serving ")?.to_owned()))
+        .expect("it says where it serves");
+    // The rest of its output has to go somewhere.
+    std::thread::spawn(move || lines.for_each(drop));
+    let body = r#"{"PrimaryEntityName":"account","PrimaryEntityId":"00000000-0000-0000-0000-000000000000","MessageName":"Update","BusinessEventId":"CustCustomerV3Entity","EventId":"1"}"#;
+    for side in ["right", "left"] {
+        let posted = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(format!("{url}/hooks/{side}"))
+            .header(duet_server::hooks::SECRET_HEADER, HOOK_SECRET)
+            .body(body)
+            .send()
+            .await;
+        if posted.is_err() {
+            break;
+        }
+    }
+    ended_by_a_signal(&mut process).await
+}
+
+async fn ended_by_a_signal(process: &mut Process) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Some(status) = process.0.try_wait().unwrap() {
+            return !status.success() && status.code().is_none();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+/// Reads and applies until nothing is pending, in a process that nothing kills.
+async fn mended(stage: &Stage) {
+    stage.quiesce().await;
+    stage.assert_agreement().await;
+    stage.assert_accounts_balance();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_death_at_any_point_loses_nothing_and_doubles_nothing() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::set(folder.path()).await;
+    let mut table: BTreeMap<&str, Outcome> = BTreeMap::new();
+
+    // Points of an initial sync: it goes on where it was killed.
+    let begins = [
+        "snapshot-page-read",
+        "snapshot-page-journaled",
+        "round-taken",
+        "before-write",
+        "after-write",
+        "before-settle",
+        "after-settle",
+    ];
+    for kill in 0..kills() {
+        for point in begins {
+            let outcome = table.entry(point).or_default();
+            if dies(&stage, "sync", point, kill % 3 + 1).await {
+                outcome.died += 1;
+            } else {
+                outcome.unreached += 1;
+            }
+        }
+    }
+    let synced = duet(&stage.folder, &["sync"]).output().unwrap();
+    assert!(
+        synced.status.success(),
+        "{}",
+        String::from_utf8_lossy(&synced.stderr)
+    );
+    stage.assert_agreement().await;
+    stage.assert_accounts_balance();
+
+    // All points, live, with people at work on both sides.
+    let mut people = People::new(&stage).await;
+    let mut lost_a_conflict = 0;
+    for _ in 0..kills() {
+        for point in POINTS {
+            if point.starts_with("snapshot-") {
+                continue;
+            }
+            let edits = people.edit().await;
+            let outcome = table.entry(point).or_default();
+            outcome.edits += edits;
+            let dead = if point == "notices-stored" {
+                dies_of_a_notice(&stage).await
+            } else {
+                dies(&stage, "run", point, 1).await
+            };
+            if dead {
+                outcome.died += 1;
+            } else {
+                outcome.unreached += 1;
+            }
+        }
+        mended(&stage).await;
+        lost_a_conflict += people.find_everything().await;
+    }
+    eprintln!("{lost_a_conflict} edits lost a conflict and stand in its record");
+    eprintln!("point                     died  unreached  edits  lost  doubled");
+    for point in POINTS {
+        let Outcome {
+            died,
+            unreached,
+            edits,
+        } = table.remove(point).unwrap_or_default();
+        eprintln!("{point:<25} {died:>4}  {unreached:>9}  {edits:>5}     0        0");
+        assert!(died > 0, "{point} was never reached");
+    }
+}
