@@ -8,6 +8,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 pub mod import;
+pub mod init;
 pub mod map;
 pub mod odata;
 mod order;
@@ -117,6 +118,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
+    /// Begin a project: connect, survey, propose, write
+    Init(Box<init::InitArgs>),
     /// Turn maps of Dual-write into map files
     Import(import::ImportArgs),
     /// Write maps as documents of Dual-write
@@ -183,6 +186,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Retry(args) => retry::run(args, &global, terminal).await,
             Command::Conflicts(args) => conflicts::run(args, &global, terminal).await,
             Command::Audit(args) => audit::run(&args, &global, terminal).await,
+            Command::Init(args) => init::run(*args, &global, terminal).await,
             Command::Import(args) => import::run(args, &global, terminal).await,
             Command::Export(args) => export::run(args, &global, terminal).await,
             Command::Trace(args) => trace::run(args, &global, terminal).await,

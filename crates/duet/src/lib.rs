@@ -6,8 +6,9 @@
 //!    [`environment`] tells whose records a store holds, [`notifier`] posts alerts.
 //! 3. [`packages`] are the out-of-the-box maps, installed by module; [`microsoft`] brings the maps
 //!    of Dual-write in and out.
-//! 4. [`stand_ins`] and [`demo`] show it at work without any real system.
-//! 5. [`terminal`], [`render`], [`progress`], [`report`]: how findings and data reach people and
+//! 4. [`init`] begins a project, [`volumes`] counts what its maps would carry.
+//! 5. [`stand_ins`] and [`demo`] show it at work without any real system.
+//! 6. [`terminal`], [`render`], [`progress`], [`report`]: how findings and data reach people and
 //!    programs; [`failure`] and [`exit`] tell how a command ended.
 
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod error_pages;
 pub mod exit;
 pub mod failpoints;
 pub mod failure;
+pub mod init;
 pub mod live;
 pub mod map_files;
 pub mod microsoft;
@@ -34,3 +36,4 @@ pub mod solutions;
 pub mod stand_ins;
 pub mod terminal;
 pub mod tracing_setup;
+pub mod volumes;

@@ -3,13 +3,13 @@
 use super::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::init::survey::direction;
 use crate::packages::install::{self, Action, Outcome, Wishes};
 use crate::packages::record::Record;
 use crate::packages::{self, Package};
 use crate::terminal::{Terminal, table};
 use clap::{Args, Subcommand};
 use duet_map::file::MapFile;
-use duet_map::side::{PerSide, Side};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -183,7 +183,7 @@ fn show(packages: &[Package], args: &ShowArgs, terminal: Terminal) -> Result<Exi
             let map = MapFile::parse(text, file).map_err(Failure::configuration)?;
             Ok(ShownMap {
                 left: map.ends.left.entity.value.clone(),
-                direction: arrow(&map),
+                direction: direction(&map),
                 right: map.ends.right.entity.value.clone(),
                 fields: map.fields.len(),
                 map: map.map.value,
@@ -228,25 +228,6 @@ fn show(packages: &[Package], args: &ShowArgs, terminal: Terminal) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// The way in which rows of a map travel: `=` both ways, `>` or `<` one.
-fn arrow(map: &MapFile) -> &'static str {
-    let flows = PerSide {
-        left: map
-            .fields
-            .iter()
-            .any(|field| field.left.is_some() && field.direction.flows_from(Side::Left)),
-        right: map
-            .fields
-            .iter()
-            .any(|field| field.right.is_some() && field.direction.flows_from(Side::Right)),
-    };
-    match (flows.left, flows.right) {
-        (true, false) => ">",
-        (false, true) => "<",
-        _ => "=",
-    }
-}
-
 fn install(
     packages: &[Package],
     args: &InstallArgs,
@@ -257,6 +238,7 @@ fn install(
     let folder = args.folder.path(global);
     let wishes = Wishes {
         restore: args.restore,
+        ..Wishes::default()
     };
     let outcomes = if args.dry_run {
         install::plan(&folder, &wanted, wishes)?

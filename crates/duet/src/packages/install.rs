@@ -11,7 +11,7 @@ use crate::stand_ins::unwritable;
 use duet_map::diagnostic::{Diagnostic, Severity};
 use duet_map::example::ENDING;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub enum Action {
     Edited,
     /// A person edited it and the package has a newer text, which stands beside it.
     Beside,
-    /// A person removed it, and it stays away.
+    /// A person removed it or does not want it, and it stays away.
     Removed,
 }
 
@@ -65,13 +65,19 @@ pub struct Outcome {
 
 /// How an install treats what it finds.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes {
+pub struct Wishes<'w> {
     /// Whether maps that a person removed come back.
     pub restore: bool,
+    /// Map files that are not wanted: those that are not there stay away.
+    pub skip: Option<&'w BTreeSet<String>>,
 }
 
 /// Tells what [`install`] would do, and writes nothing.
-pub fn plan(folder: &Path, packages: &[&Package], wishes: Wishes) -> Result<Vec<Outcome>, Failure> {
+pub fn plan(
+    folder: &Path,
+    packages: &[&Package],
+    wishes: Wishes<'_>,
+) -> Result<Vec<Outcome>, Failure> {
     let record = Record::read(folder)?;
     packages
         .iter()
@@ -83,7 +89,7 @@ pub fn plan(folder: &Path, packages: &[&Package], wishes: Wishes) -> Result<Vec<
 pub fn install(
     folder: &Path,
     packages: &[&Package],
-    wishes: Wishes,
+    wishes: Wishes<'_>,
 ) -> Result<Vec<Outcome>, Failure> {
     let mut record = Record::read(folder)?;
     let mut outcomes = Vec::with_capacity(packages.len());
@@ -111,7 +117,7 @@ pub fn install(
 fn decide_all(
     folder: &Path,
     package: &Package,
-    wishes: Wishes,
+    wishes: Wishes<'_>,
     record: &Record,
 ) -> Result<Outcome, Failure> {
     let name = &package.manifest.name;
@@ -125,7 +131,12 @@ fn decide_all(
             Err(error) => return Err(unwritable(&path, &error)),
         };
         let installed = record.installed(name, file);
-        let action = decide(present.as_deref(), installed, text, wishes);
+        let unwanted = wishes.skip.is_some_and(|skip| skip.contains(*file));
+        let action = if unwanted && present.is_none() {
+            Action::Removed
+        } else {
+            decide(present.as_deref(), installed, text, wishes)
+        };
         files.insert((*file).to_owned(), action);
     }
     let before = record.packages.get(name);
@@ -174,7 +185,7 @@ fn decide(
     present: Option<&str>,
     installed: Option<uuid::Uuid>,
     text: &str,
-    wishes: Wishes,
+    wishes: Wishes<'_>,
 ) -> Action {
     let Some(present) = present else {
         return match installed {
@@ -326,7 +337,10 @@ mod tests {
         fs::remove_file(path(folder.path())).unwrap();
         assert_eq!(run(folder.path(), &finance()), Action::Removed);
         assert!(!path(folder.path()).exists());
-        let wishes = Wishes { restore: true };
+        let wishes = Wishes {
+            restore: true,
+            ..Wishes::default()
+        };
         let outcomes = install(folder.path(), &[&finance()], wishes).unwrap();
         assert_eq!(outcomes[0].files[FILE], Action::Added);
     }
