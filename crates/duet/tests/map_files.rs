@@ -250,3 +250,29 @@ fn the_demos_configuration_satisfies_the_schema() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(!schema.is_valid(&json(&text.replace("system: finops", "system: sap"))));
 }
+
+/// What an editor does not know it marks as wrong: the schemas must keep up with the reference.
+#[test]
+fn the_schemas_know_every_key_of_the_reference() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+    for (page, until, schema, least) in [
+        ("duet-yaml.md", "\n## alerts", "duet-yaml.schema.json", 40),
+        ("map-language.md", "\n## Fields", "map.schema.json", 12),
+    ] {
+        let text = fs::read_to_string(folder.join(page)).unwrap();
+        let schema = fs::read_to_string(folder.join(schema)).unwrap();
+        let (tables, _) = text.split_once(until).unwrap();
+        let mut seen = 0;
+        for line in tables.lines().filter(|line| line.starts_with("| `")) {
+            let keys = line.split(" | ").next().unwrap();
+            for key in keys.split('`').skip(1).step_by(2) {
+                seen += 1;
+                assert!(
+                    schema.contains(&format!("\"{key}\":")),
+                    "`{key}` of {page} is not in its schema"
+                );
+            }
+        }
+        assert!(seen >= least, "only {seen} keys were found in {page}");
+    }
+}

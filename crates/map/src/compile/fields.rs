@@ -330,7 +330,11 @@ impl Compiler<'_> {
                     unit.name
                 );
                 let at = field.at.clone();
-                let fix = Some("make the constant the field's default".to_owned());
+                let fix = match &unit.kind {
+                    Kind::Computed(_) => "keep one of them",
+                    _ => "make the constant the field's default",
+                };
+                let fix = Some(fix.to_owned());
                 self.error(codes::DUPLICATE_TARGET, &at, message, Vec::new(), fix);
             }
         }
