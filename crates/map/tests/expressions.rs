@@ -103,6 +103,29 @@ examples:
 }
 
 #[test]
+fn a_lookup_has_a_default_for_nothing() {
+    let map = compiled(&map(
+        "  - PAYMENTTERMS >> msdyn_paymentterm.msdyn_name default Net30\n",
+        "",
+    ))
+    .unwrap();
+    let examples = "\
+examples:
+  - example: Nothing becomes the usual term
+    from: left
+    company: usmf
+    row: { CUSTOMERACCOUNT: C-1, PAYMENTTERMS: '' }
+    gives: { accountnumber: C-1, msdyn_paymentterm.msdyn_name: Net30 }
+  - example: A term of its own stays
+    from: left
+    company: usmf
+    row: { CUSTOMERACCOUNT: C-1, PAYMENTTERMS: Net10 }
+    gives: { accountnumber: C-1, msdyn_paymentterm.msdyn_name: Net10 }
+";
+    assert_eq!(play(&map, examples), "");
+}
+
+#[test]
 fn a_filter_may_call_the_same_functions() {
     let filter =
         ", filter: \"startswith(tolower(CUSTOMERACCOUNT),'us') or length(CUSTOMERACCOUNT) gt 5\"";
