@@ -4,11 +4,8 @@ use crate::codes;
 use crate::error::{Class, SystemError};
 use url::Url;
 
-/// Microsoft's public cloud.
-#[expect(clippy::expect_used, reason = "a constant that a test reads")]
-pub(crate) fn public_authority() -> Url {
-    Url::parse("https://login.microsoftonline.com/").expect("the public authority is a URL")
-}
+/// Who issues tokens in Microsoft's public cloud.
+const PUBLIC_AUTHORITY: &str = "https://login.microsoftonline.com/";
 
 /// The origin of a system's URL, without a slash at its end: what a token is asked for.
 pub(crate) fn origin(name: &str, url: &Url) -> Result<String, SystemError> {
@@ -33,8 +30,12 @@ pub(crate) fn below(name: &str, url: &Url, path: &str) -> Result<Url, SystemErro
         .map_err(|_| bad_url(name, "the system's URL cannot be extended by a path"))
 }
 
-/// Where a tenant's tokens are issued (Entra, v2).
-pub(crate) fn token_url(name: &str, authority: &Url, tenant: &str) -> Result<Url, SystemError> {
+/// Where a tenant's tokens are issued (Entra, v2): below an authority, else in the public cloud.
+pub(crate) fn token_url(
+    name: &str,
+    authority: Option<&Url>,
+    tenant: &str,
+) -> Result<Url, SystemError> {
     let plain = !tenant.is_empty()
         && tenant
             .chars()
@@ -45,7 +46,12 @@ pub(crate) fn token_url(name: &str, authority: &Url, tenant: &str) -> Result<Url
             "the tenant must be an identifier or a domain name",
         ));
     }
-    below(name, authority, &format!("{tenant}/oauth2/v2.0/token"))
+    let path = format!("{tenant}/oauth2/v2.0/token");
+    match authority {
+        Some(authority) => below(name, authority, &path),
+        None => Url::parse(&format!("{PUBLIC_AUTHORITY}{path}"))
+            .map_err(|_| bad_url(name, "the tenant makes no URL")),
+    }
 }
 
 fn bad_url(name: &str, why: &str) -> SystemError {
@@ -80,19 +86,19 @@ mod tests {
     #[test]
     fn a_tenant_stands_below_its_authority() {
         assert_eq!(
-            token_url("x", &public_authority(), "contoso.onmicrosoft.com")
+            token_url("x", None, "contoso.onmicrosoft.com")
                 .unwrap()
                 .as_str(),
             "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token"
         );
         assert_eq!(
-            token_url("x", &url("http://127.0.0.1:9/login"), "t")
+            token_url("x", Some(&url("http://127.0.0.1:9/login")), "t")
                 .unwrap()
                 .as_str(),
             "http://127.0.0.1:9/login/t/oauth2/v2.0/token"
         );
         for tenant in ["", "a/b", "../x", "a?b"] {
-            assert!(token_url("x", &public_authority(), tenant).is_err());
+            assert!(token_url("x", None, tenant).is_err());
         }
     }
 }

@@ -18,8 +18,9 @@ pub struct DataverseConfig {
     pub name: String,
     /// The environment's URL: `https://org.crm.dynamics.com`.
     pub url: Url,
-    /// Who issues tokens; the tenant's `/oauth2/v2.0/token` is below it.
-    pub authority: Url,
+    /// Who issues tokens; the tenant's `/oauth2/v2.0/token` is below it. `None`: Microsoft's
+    /// public cloud.
+    pub authority: Option<Url>,
     /// Where tokens are issued, when that is not below `authority`.
     pub token_url: Option<Url>,
     /// The Entra tenant, by identifier or domain.
@@ -56,7 +57,7 @@ impl DataverseConfig {
         Self {
             name: name.into(),
             url,
-            authority: endpoint::public_authority(),
+            authority: None,
             token_url: None,
             tenant: tenant.into(),
             client_id: client_id.into(),
@@ -86,7 +87,7 @@ impl DataverseConfig {
         )?;
         let token_url = match self.token_url {
             Some(url) => url,
-            None => endpoint::token_url(&self.name, &self.authority, &self.tenant)?,
+            None => endpoint::token_url(&self.name, self.authority.as_ref(), &self.tenant)?,
         };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -85,7 +85,7 @@ async fn a_table_that_does_not_check_versions_is_read_again_before_a_write() {
         .unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
     let mut config = DataverseConfig::new("sales", url.clone(), "t", "c", SecretString::from("s"));
-    config.authority = url;
+    config.authority = Some(url);
     let dataverse = config.build().unwrap();
     let update = |version: i64| Write::Update {
         id: RecordId(ID.into()),

@@ -21,8 +21,9 @@ pub struct FinOpsConfig {
     pub name: String,
     /// The environment's URL: `https://env.operations.dynamics.com`.
     pub url: Url,
-    /// Who issues tokens; the tenant's `/oauth2/v2.0/token` is below it.
-    pub authority: Url,
+    /// Who issues tokens; the tenant's `/oauth2/v2.0/token` is below it. `None`: Microsoft's
+    /// public cloud.
+    pub authority: Option<Url>,
     /// Where tokens are issued, when that is not below `authority`.
     pub token_url: Option<Url>,
     /// The Entra tenant, by identifier or domain.
@@ -69,7 +70,7 @@ impl FinOpsConfig {
         Self {
             name: name.into(),
             url,
-            authority: endpoint::public_authority(),
+            authority: None,
             token_url: None,
             tenant: tenant.into(),
             client_id: client_id.into(),
@@ -101,7 +102,7 @@ impl FinOpsConfig {
         let root = endpoint::below(&self.name, &self.url, "data/")?;
         let token_url = match self.token_url {
             Some(url) => url,
-            None => endpoint::token_url(&self.name, &self.authority, &self.tenant)?,
+            None => endpoint::token_url(&self.name, self.authority.as_ref(), &self.tenant)?,
         };
         let mut headers = HeaderMap::new();
         headers.insert(

@@ -54,7 +54,7 @@ pub(crate) fn config_for(running: &Running) -> DataverseConfig {
     let url: url::Url = running.url().parse().unwrap();
     let secret = SecretString::from(SECRET);
     let mut config = DataverseConfig::new("sales", url.clone(), "tenant", CLIENT, secret);
-    config.authority = url;
+    config.authority = Some(url);
     config
 }
 

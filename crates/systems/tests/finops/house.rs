@@ -70,7 +70,7 @@ pub(crate) fn config(running: &Running) -> FinOpsConfig {
         CLIENT,
         SecretString::from(SECRET),
     );
-    config.authority = url;
+    config.authority = Some(url);
     config
 }
 
