@@ -1,6 +1,6 @@
 //! What sign-in libraries read before they ask for a token: where the endpoints of a tenant are.
 //!
-//! MSAL and what is built on it (azure-identity) read a tenant's OpenID configuration, and unless
+//! MSAL and what is built on it (azure-identity) read a tenant's `OpenID` configuration, and unless
 //! told otherwise ask first which hosts belong to the authority.
 
 use axum::body::Bytes;

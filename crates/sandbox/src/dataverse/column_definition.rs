@@ -140,11 +140,10 @@ fn behavior(body: &Map<String, Json>) -> DateBehavior {
         value.and_then(Json::as_str),
         body.get("Format").and_then(Json::as_str),
     ) {
-        (Some("DateOnly"), _) => DateBehavior::DateOnly,
         (Some("TimeZoneIndependent"), _) => DateBehavior::TimeZoneIndependent,
         // Without a behaviour the format says only how a value is shown; the stand-in has no such
         // difference and takes a date without a time for one.
-        (None, Some("DateOnly")) => DateBehavior::DateOnly,
+        (Some("DateOnly"), _) | (None, Some("DateOnly")) => DateBehavior::DateOnly,
         _ => DateBehavior::UserLocal,
     }
 }

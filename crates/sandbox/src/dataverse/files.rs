@@ -10,6 +10,7 @@ use axum::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::address::Segment;
@@ -54,7 +55,15 @@ pub(super) fn answer(
             Ok(Some(Reply::no_content()))
         }
         (&Method::GET, [one]) if one.name == "$value" => {
-            download(session, call, table, id, column).map(Some)
+            let found = download(session, call, table, id, column)?;
+            Ok(Some(found.map_or_else(Reply::no_content, Download::plain)))
+        }
+        // As a property, the content is a JSON value in base64.
+        (&Method::GET, []) => {
+            let address = format!("{}({id})/{}", table.set(), column.name);
+            let found = download(session, call, table, id, column)?;
+            let found = found.map(|found| found.json(&call.root, &address));
+            Ok(Some(found.unwrap_or_else(Reply::no_content)))
         }
         _ => Ok(None),
     }
@@ -256,18 +265,75 @@ pub(super) fn forget_all(session: &Session<'_>, table: &Table, id: &str) -> ApiR
     Ok(())
 }
 
+/// A file, or the range of it that was asked for.
+struct Download {
+    name: String,
+    total: usize,
+    /// The first byte, where a range was asked for.
+    from: Option<usize>,
+    content: Vec<u8>,
+}
+
+impl Download {
+    fn plain(self) -> Reply {
+        let reply = self.headers();
+        Reply {
+            body: ReplyBody::Bytes(self.content),
+            ..reply
+        }
+    }
+
+    fn json(self, root: &str, address: &str) -> Reply {
+        let reply = self.headers();
+        let body = json!({
+            "@odata.context": format!("{root}/$metadata#{address}"),
+            "value": STANDARD.encode(&self.content),
+        });
+        Reply {
+            body: ReplyBody::Json(body),
+            ..reply
+        }
+    }
+
+    /// The reply without its body.
+    fn headers(&self) -> Reply {
+        let encoded = super::address::encode_option(&self.name);
+        let status = match self.from {
+            Some(_) => StatusCode::PARTIAL_CONTENT,
+            None => StatusCode::OK,
+        };
+        let reply = Reply::empty(status)
+            .with_header("x-ms-file-name", encoded.clone())
+            .with_header("x-ms-file-size", self.total.to_string())
+            .with_header("mimetype", "application/octet-stream")
+            .with_header(
+                "Content-Disposition",
+                format!("attachment; filename=\"{encoded}\""),
+            );
+        let Some(from) = self.from else {
+            return reply;
+        };
+        let range = match (from + self.content.len()).checked_sub(1) {
+            Some(to) if !self.content.is_empty() => format!("{from}-{to}"),
+            _ => "*".to_owned(),
+        };
+        reply.with_header("Content-Range", format!("bytes {range}/{}", self.total))
+    }
+}
+
+/// Reads the file of a row, or the range of it that the request names; nothing where there is none.
 fn download(
     session: &Session<'_>,
     call: &Call,
     table: &Table,
     id: &str,
     column: &Column,
-) -> ApiResult<Reply> {
+) -> ApiResult<Option<Download>> {
     let row = session
         .row(table, &[column], id)?
         .ok_or_else(|| ApiError::no_record(table.name(), id))?;
     let Some(stored) = row.text(&column.name) else {
-        return Ok(Reply::no_content());
+        return Ok(None);
     };
     let (name, content) = if matches!(column.kind, ColumnKind::Image { .. }) {
         let content = STANDARD.decode(stored).unwrap_or_default();
@@ -279,34 +345,24 @@ fn download(
         )?;
         match found.into_iter().next().as_deref() {
             Some([Value::Text(name), Value::Blob(content)]) => (name.clone(), content.clone()),
-            _ => return Ok(Reply::no_content()),
+            _ => return Ok(None),
         }
     };
     let total = content.len();
-    let encoded = super::address::encode_option(&name);
-    let reply = Reply::empty(StatusCode::OK)
-        .with_header("x-ms-file-name", encoded.clone())
-        .with_header("x-ms-file-size", total.to_string())
-        .with_header("mimetype", "application/octet-stream")
-        .with_header(
-            "Content-Disposition",
-            format!("attachment; filename=\"{encoded}\""),
-        );
     let range = header(call, "range").and_then(|range| {
         let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
         let from: usize = from.parse().ok()?;
-        let to: usize = to.parse().unwrap_or(usize::MAX).min(total.checked_sub(1)?);
-        (from <= to).then_some((from, to))
+        let end = to.parse().map_or(total, |to: usize| to.saturating_add(1));
+        Some((from, end.min(total)))
     });
-    Ok(match range {
-        Some((from, to)) => Reply {
-            status: StatusCode::PARTIAL_CONTENT,
-            body: ReplyBody::Bytes(content[from..=to].to_vec()),
-            ..reply.with_header("Content-Range", format!("bytes {from}-{to}/{total}"))
+    Ok(Some(Download {
+        name,
+        total,
+        from: range.map(|(from, _)| from),
+        // Behind its end a file has no bytes left.
+        content: match range {
+            Some((from, end)) => content.get(from..end).unwrap_or_default().to_vec(),
+            None => content,
         },
-        None => Reply {
-            body: ReplyBody::Bytes(content),
-            ..reply
-        },
-    })
+    }))
 }

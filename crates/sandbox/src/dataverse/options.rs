@@ -119,9 +119,9 @@ impl Options {
             "tag" => self.tag = Some(value.to_owned()),
             "annotations" => self.annotations = value == "true",
             // Label languages and saved queries change nothing here.
-            "LabelLanguages" | "partitionId" | "SolutionUniqueName" | "size" => {}
-            // The upload of a file looks for its own among those given.
-            "sessiontoken" | "x-ms-file-name" => {}
+            // The upload of a file looks for its own options among those given.
+            "LabelLanguages" | "partitionId" | "SolutionUniqueName" | "size" | "sessiontoken"
+            | "x-ms-file-name" => {}
             _ if name.starts_with('@') => {
                 self.aliases.insert(name.to_owned(), value.to_owned());
             }

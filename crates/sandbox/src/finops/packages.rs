@@ -36,8 +36,11 @@ use super::session::User;
 /// The entity set that the actions are bound to.
 pub(super) const GROUPS: &str = "DataManagementDefinitionGroups";
 
-/// The actions with their parameters, for `$metadata`: name and type; the last entry is the result.
-pub(super) const ACTIONS: &[(&str, &[(&str, &str)], &str)] = &[
+/// Parameters of an action: names and types.
+type Signature = &'static [(&'static str, &'static str)];
+
+/// The actions for `$metadata`: name, parameters and the type of the result.
+pub(super) const ACTIONS: &[(&str, Signature, &str)] = &[
     (
         "GetAzureWriteUrl",
         &[("uniqueFileName", "Edm.String")],
@@ -71,7 +74,7 @@ pub(super) const ACTIONS: &[(&str, &[(&str, &str)], &str)] = &[
     ),
 ];
 
-const IMPORT: &[(&str, &str)] = &[
+const IMPORT: Signature = &[
     ("packageUrl", "Edm.String"),
     ("definitionGroupId", "Edm.String"),
     ("executionId", "Edm.String"),
@@ -79,15 +82,15 @@ const IMPORT: &[(&str, &str)] = &[
     ("overwrite", "Edm.Boolean"),
     ("legalEntityId", "Edm.String"),
 ];
-const EXPORT: &[(&str, &str)] = &[
+const EXPORT: Signature = &[
     ("definitionGroupId", "Edm.String"),
     ("packageName", "Edm.String"),
     ("executionId", "Edm.String"),
     ("reExecute", "Edm.Boolean"),
     ("legalEntityId", "Edm.String"),
 ];
-const RUN: &[(&str, &str)] = &[("executionId", "Edm.String")];
-const FILE: &[(&str, &str)] = &[("executionId", "Edm.String"), ("entityName", "Edm.String")];
+const RUN: Signature = &[("executionId", "Edm.String")];
+const FILE: Signature = &[("executionId", "Edm.String"), ("entityName", "Edm.String")];
 
 /// The parameters of an action.
 struct Parameters<'b> {

@@ -63,6 +63,15 @@ async fn a_file_is_uploaded_downloaded_and_removed() {
         .expect(206);
     assert_eq!(part.text, "el");
     assert_eq!(part.header("content-range"), Some("bytes 1-2/5"));
+    let behind = [("range", "bytes=5-9")];
+    let nothing = stage
+        .send("GET", &format!("{column}/$value"), &behind, None)
+        .await
+        .expect(206);
+    assert_eq!(nothing.text, "");
+    let property = stage.get(&column).await.expect(200);
+    assert_eq!(property.json()["value"], "aGVsbG8=");
+    assert!(property.header("content-disposition").is_some());
     stage.delete(&column).await.expect(204);
     stage.get(&format!("{column}/$value")).await.expect(204);
     let read = stage.get(&row).await.json();
@@ -74,11 +83,11 @@ async fn a_file_is_uploaded_downloaded_and_removed() {
 async fn a_file_comes_in_pieces() {
     let (stage, row) = Stage::with_file_column().await;
     let column = format!("{row}/new_contract");
-    let begin = [
+    let first_headers = [
         ("x-ms-transfer-mode", "chunked"),
         ("x-ms-file-name", "big.bin"),
     ];
-    let begun = stage.upload(&column, &begin, b"").await;
+    let begun = stage.upload(&column, &first_headers, b"").await;
     assert_eq!(begun.status, 200);
     let location = begun.location.unwrap();
     let piece = |range| [("content-range", range)];
@@ -96,9 +105,9 @@ async fn a_file_comes_in_pieces() {
 #[tokio::test]
 async fn a_piece_that_is_missing_is_told() {
     let (stage, row) = Stage::with_file_column().await;
-    let begin = [("x-ms-transfer-mode", "chunked")];
+    let first_headers = [("x-ms-transfer-mode", "chunked")];
     let begun = stage
-        .upload(&format!("{row}/new_contract"), &begin, b"")
+        .upload(&format!("{row}/new_contract"), &first_headers, b"")
         .await;
     let last = [("content-range", "bytes 3-4/5")];
     let sent = stage.upload(&begun.location.unwrap(), &last, b"de").await;

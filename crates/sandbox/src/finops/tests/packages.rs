@@ -18,15 +18,14 @@ const MANIFEST: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 
 /// An archive with a manifest that maps `fields`, and one data file.
 fn package(fields: &[&str], csv: &str) -> Vec<u8> {
-    let maps: String = fields
-        .iter()
-        .map(|field| {
-            format!(
-                "<EntityMap><ArrayIndex>0</ArrayIndex><EntityField>{field}</EntityField>\
-                 <XMLField>{field}</XMLField></EntityMap>"
-            )
-        })
-        .collect();
+    let mut maps = String::new();
+    for field in fields {
+        maps.push_str("<EntityMap><ArrayIndex>0</ArrayIndex><EntityField>");
+        maps.push_str(field);
+        maps.push_str("</EntityField><XMLField>");
+        maps.push_str(field);
+        maps.push_str("</XMLField></EntityMap>");
+    }
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
     for (name, content) in [
@@ -169,7 +168,6 @@ async fn a_package_is_imported_into_its_company() {
             (json!("frrt"), json!("New"))
         ]
     );
-    // Rows are counted as the client's writes.
     assert_eq!(
         sandbox
             .act("GetExecutionErrors", json!({"executionId": "run 1"}))
