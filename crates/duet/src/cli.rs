@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod conflicts;
+pub mod deletes;
 pub mod demo;
 pub mod explain;
 pub mod export;
@@ -104,12 +105,14 @@ pub enum Command {
     Refresh(refresh::RefreshArgs),
     /// Keep the store's records when a side has another address
     Relink(relink::RelinkArgs),
-    /// List changes that wait for something
+    /// List changes that wait for something; mend or drop one
     Parked(parked::ParkedArgs),
     /// Try parked changes again
     Retry(retry::RetryArgs),
-    /// List fields that both sides changed, with the losing value
+    /// List fields that both sides changed, and decide what waits for a person
     Conflicts(conflicts::ConflictsArgs),
+    /// List mass deletions that wait for a person, and confirm them
+    Deletes(deletes::DeletesArgs),
     /// Check that every captured change stands in exactly one box
     Audit(audit::AuditArgs),
     /// Tell the story of a record
@@ -185,6 +188,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Parked(args) => parked::run(args, &global, terminal).await,
             Command::Retry(args) => retry::run(args, &global, terminal).await,
             Command::Conflicts(args) => conflicts::run(args, &global, terminal).await,
+            Command::Deletes(args) => deletes::run(args, &global, terminal).await,
             Command::Audit(args) => audit::run(&args, &global, terminal).await,
             Command::Init(args) => init::run(*args, &global, terminal).await,
             Command::Import(args) => import::run(args, &global, terminal).await,

@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use duet_engine::EngineError;
+use duet_engine::decisions::DecisionError;
 use duet_map::diagnostic::{Code, Diagnostic, Severity};
 use duet_store::StoreError;
 use duet_systems::{Class, SystemError};
@@ -31,6 +32,8 @@ pub mod codes {
     pub const CERTIFICATE: Code = Code(5110);
     /// An expectation of the scripted demo did not hold in time.
     pub const EXPECTATION: Code = Code(5017);
+    /// An argument is not of the form COLUMN=VALUE.
+    pub const NO_ASSIGNMENT: Code = Code(5081);
     /// A command names a map that does not exist.
     pub const NO_SUCH_MAP: Code = Code(5090);
     /// What cannot be undone was not confirmed.
@@ -162,6 +165,24 @@ impl From<StoreError> for Failure {
                 (message, Some(fix.to_owned()))
             });
         Self::new(Exit::Store, error.code(), message, fix).causes(error.source())
+    }
+}
+
+impl From<DecisionError> for Failure {
+    fn from(error: DecisionError) -> Self {
+        if let DecisionError::Store(error) = error {
+            return error.into();
+        }
+        let text = error.to_string();
+        let text = text
+            .split_once(": ")
+            .map_or(text.as_str(), |(_, message)| message);
+        let (message, fix) = text
+            .rsplit_once("; ")
+            .map_or((text, None), |(message, fix)| {
+                (message, Some(fix.to_owned()))
+            });
+        Self::new(Exit::Usage, error.code(), message, fix)
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod config;
 pub mod connectors;
+pub mod confirmation;
 pub mod demo;
 pub mod environment;
 pub mod error_pages;

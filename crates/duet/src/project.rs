@@ -310,6 +310,19 @@ fn settings(config: &Config) -> Settings {
 }
 
 impl Prepared {
+    /// The map of this name.
+    pub fn map(&self, name: &str) -> Result<&CompiledMap, Failure> {
+        let found = self.maps.iter().find(|map| map.id() == name);
+        found.ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                codes::NO_SUCH_MAP,
+                format!("the project has no map `{name}`"),
+                "`duet status` lists the maps".to_owned(),
+            )
+        })
+    }
+
     /// How many maps there are.
     pub fn maps(&self) -> usize {
         self.maps.len()

@@ -45,6 +45,8 @@ pub(crate) struct Core {
     troubled: PerSide<AtomicBool>,
     ticks: Mutex<std::ops::Range<i64>>,
     random: Mutex<StdRng>,
+    /// When old conflicts were last looked for.
+    pub(crate) last_forgotten: Mutex<Option<jiff::Timestamp>>,
 }
 
 impl Core {
@@ -101,6 +103,7 @@ impl Core {
             troubled: PerSide::default(),
             ticks: Mutex::new(0..0),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
+            last_forgotten: Mutex::default(),
         }
     }
 

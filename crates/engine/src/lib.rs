@@ -6,7 +6,8 @@
 //! 1. [`project`]: the compiled maps of a project, their order and who owns which table.
 //! 2. [`engine`]: initial sync, live sync and notices in, over one project.
 //! 3. [`sessions`]: one engine after the other, as maps and schemas change.
-//! 4. [`orders`]: what people order of maps while they run; [`alerts`]: what rules order.
+//! 4. [`orders`]: what people order of maps while they run; [`alerts`]: what rules order;
+//!    [`decisions`]: what people decide about conflicts and parked changes.
 //! 5. [`progress`]: what the engine tells while it works.
 
 pub mod alerts;
@@ -15,6 +16,7 @@ mod breaker;
 mod capture;
 pub mod clock;
 mod core;
+pub mod decisions;
 mod definition;
 pub mod engine;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod orders;
 pub mod progress;
 pub mod project;
 mod resolve;
+mod retention;
 pub mod sessions;
 pub mod settings;
 mod snapshot;

@@ -286,6 +286,7 @@ impl Engine {
 impl Core {
     /// Makes changes pending again that wait for what nobody reports.
     pub(crate) async fn recheck(&self) -> Result<(), EngineError> {
+        self.forget_old_conflicts().await?;
         let tokens: Vec<String> = self
             .store
             .awaited()

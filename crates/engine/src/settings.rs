@@ -25,6 +25,11 @@ pub struct Settings {
     /// A comparison of key sets that finds more than this share of a map's pairs missing deletes
     /// nothing and asks for a person. Default 0.1, and never fewer than 20 records.
     pub delete_brake: f64,
+    /// Two edits of one field that are no further apart than this count as made at the same time
+    /// where `latest` decides, and the master's stands: clocks differ. Default 5 s.
+    pub clock_skew: Duration,
+    /// How long conflicts are remembered after they ended; open ones always are. Default 90 days.
+    pub keep_conflicts: Duration,
     /// How often lookups on tables that no map owns are tried again. Default 30 s.
     pub recheck_every: Duration,
     /// How often schemas are read again. Default 15 min.
@@ -50,6 +55,8 @@ impl Default for Settings {
             retry_at_most: Duration::from_mins(1),
             bounces: 4,
             delete_brake: 0.1,
+            clock_skew: Duration::from_secs(5),
+            keep_conflicts: Duration::from_hours(90 * 24),
             recheck_every: Duration::from_secs(30),
             refresh_every: Duration::from_mins(15),
             breaker: 5,

@@ -23,6 +23,19 @@ const LOOK_UPS: usize = 200;
 /// How many parked changes are looked after at once. Bounds memory.
 const MOST_PARKED: usize = 2_000;
 
+/// How many deletions one confirmation lets pass at most. Bounds memory.
+const CONFIRMED_AT_ONCE: usize = 10_000;
+
+/// The name under which the store remembers that a comparison holds deletions of a map back.
+pub(crate) fn held_cursor(side: Side, map: &str) -> String {
+    format!("held:{side}:{map}")
+}
+
+/// The name under which the store remembers that a person lets those deletions pass.
+pub(crate) fn confirmed_cursor(side: Side, map: &str) -> String {
+    format!("confirmed:{side}:{map}")
+}
+
 /// A comparison of key sets never stops for fewer missing records than this.
 const BRAKE_FLOOR: u64 = 20;
 
@@ -288,6 +301,7 @@ impl Core {
     ) -> Result<u64, EngineError> {
         let mut missing: Vec<RecordId> = Vec::new();
         let mut held = 0;
+        let mut passing = Vec::new();
         for place in &used.maps {
             let Some(map) = self.project.maps().get(*place) else {
                 continue;
@@ -300,24 +314,39 @@ impl Core {
             };
             let pairs = self.store.count_pairs(map.id()).await?;
             let brake = self.brake(pairs);
-            let limit = usize::try_from(brake)
-                .unwrap_or(usize::MAX)
-                .saturating_add(1);
+            let confirmed = self
+                .store
+                .cursor(&confirmed_cursor(side, map.id()))
+                .await?
+                .is_some();
+            let limit = if confirmed {
+                CONFIRMED_AT_ONCE
+            } else {
+                usize::try_from(brake)
+                    .unwrap_or(usize::MAX)
+                    .saturating_add(1)
+            };
             let found = self
                 .store
                 .sweep_missing(sweep, map.id(), side, &companies, limit)
                 .await?;
-            if found.len() as u64 > brake {
+            if found.len() as u64 > brake && !confirmed {
+                let seen = format!("more than {brake} of {pairs}");
+                self.remember_held(side, map.id(), Some(&seen)).await?;
                 held += found.len() as u64;
                 self.trouble(
                     side,
                     format!(
                         "DUET4106: more than {brake} of {pairs} records of {} are missing on the \
-                         {side} side; nothing is deleted. Check that the reader may see them all",
+                         {side} side; nothing is deleted. Check that the reader may see them \
+                         all; if they are really deleted, `duet deletes confirm`",
                         used.table
                     ),
                 );
                 continue;
+            }
+            if confirmed {
+                passing.push(map.id().to_owned());
             }
             missing.extend(
                 found
@@ -340,14 +369,38 @@ impl Core {
                 .filter(|(_, record)| record.is_none())
                 .map(|(id, _)| Seen::Deleted(id.clone()))
                 .collect();
-            let changes = self.address(side, used, gone, tick, Origin::Sweep).await?;
+            let mut changes = self.address(side, used, gone, tick, Origin::Sweep).await?;
+            for change in &mut changes {
+                change.amendment.confirmed = passing.contains(&change.map);
+            }
             self.journal(Capture {
                 changes,
                 ..Capture::default()
             })
             .await?;
         }
+        for map in &passing {
+            self.remember_held(side, map, None).await?;
+        }
         Ok(held)
+    }
+
+    /// Remembers what the brake holds back of a map, or that it was let pass.
+    async fn remember_held(
+        &self,
+        side: Side,
+        map: &str,
+        seen: Option<&str>,
+    ) -> Result<(), EngineError> {
+        let mut cursors = vec![(held_cursor(side, map), seen.map(str::to_owned))];
+        if seen.is_none() {
+            cursors.push((confirmed_cursor(side, map), None));
+        }
+        self.journal(Capture {
+            cursors,
+            ..Capture::default()
+        })
+        .await
     }
 
     /// The records without pair of parked changes, where nobody reports deletions: a change that
@@ -391,7 +444,7 @@ impl Core {
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
     )]
-    fn brake(&self, pairs: u64) -> u64 {
+    pub(crate) fn brake(&self, pairs: u64) -> u64 {
         let share = (pairs as f64 * self.settings.delete_brake) as u64;
         share.max(BRAKE_FLOOR)
     }

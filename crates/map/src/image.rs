@@ -30,6 +30,28 @@ impl CompiledMap {
             .collect()
     }
 
+    /// The fields that travel from a side and read any of these columns there.
+    pub fn fields_reading<'c>(
+        &self,
+        from: Side,
+        columns: impl IntoIterator<Item = &'c str>,
+    ) -> FieldSet {
+        let mut slots = FieldSet::new();
+        for column in columns {
+            if let Some(slot) = self.slots[from].iter().position(|slot| slot.name == column) {
+                slots.insert(slot);
+            }
+        }
+        (0..self.units.len())
+            .filter(|field| self.unit_touches(*field, from, &slots))
+            .collect()
+    }
+
+    /// Whether a field travels from a side.
+    pub fn field_flows(&self, field: usize, from: Side) -> bool {
+        self.units.get(field).is_some_and(|unit| unit.flows[from])
+    }
+
     /// Whether a field that travels from a side differs from the image.
     pub(crate) fn unit_differs(&self, field: usize, from: Side, row: &Row, image: &Row) -> bool {
         self.unit_touches(field, from, &self.changed_slots(from, row, image))

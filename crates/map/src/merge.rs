@@ -224,7 +224,10 @@ impl CompiledMap {
                 *side
             }
             (None, Conflicts::Master) => self.master(),
-            (None, _) if ruling.master_only => self.master(),
+            (None, _) if ruling.master_only => {
+                conflict.policy = Conflicts::Master;
+                self.master()
+            }
             (None, Conflicts::Latest) => ruling.latest.unwrap_or(self.master()),
             (None, Conflicts::Manual) => {
                 merged.held.insert(ours.field);

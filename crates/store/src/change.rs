@@ -73,6 +73,9 @@ pub struct Amendment {
     /// where the two differ.
     #[serde(skip_serializing_if = "is_false")]
     pub repair: bool,
+    /// The record is created again on the other side if it is gone there.
+    #[serde(skip_serializing_if = "is_false")]
+    pub recreate: bool,
 }
 
 impl Amendment {
@@ -160,6 +163,8 @@ pub struct ParkedFilter {
     pub map: Option<String>,
     /// Only with this reason.
     pub reason: Option<ParkReason>,
+    /// Only of this side.
+    pub side: Option<Side>,
     /// Only this place in the journal.
     pub seq: Option<i64>,
     /// Only those whose key, as people read it, contains this text.

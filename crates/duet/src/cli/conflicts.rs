@@ -1,50 +1,202 @@
-//! `duet conflicts`: fields that both sides changed, who won, and the value that lost.
+//! `duet conflicts`: fields that both sides changed, who won, and what waits for a person.
 
 use super::Global;
+use crate::confirmation::person;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, codes};
 use crate::project;
 use crate::terminal::{Terminal, table};
-use clap::Args;
+use clap::{Args, Subcommand};
+use duet_engine::decisions::{self, Choice};
+use duet_engine::{Clock, SystemClock};
 use duet_map::side::Side;
-use duet_store::conflict::{Conflict, ConflictFilter};
+use duet_store::conflict::{Conflict, ConflictFilter, ConflictState, FieldConflict};
 
 /// Arguments of `duet conflicts`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   duet conflicts
-  duet conflicts --map finance/customers-v3.accounts --json
+  duet conflicts --open --map finance/customers-v3.accounts --json
+  duet conflicts show 7
+  duet conflicts resolve 7 --take left
 
-The values of both sides are shown here, and only here: they are business data.")]
+The values of both sides are shown here, and only here: they are business data."
+)]
 pub struct ConflictsArgs {
+    #[command(subcommand)]
+    command: Option<ConflictsCommand>,
     /// Only of this map
     #[arg(long, value_name = "MAP")]
     map: Option<String>,
+    /// Only records whose key contains this text
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
+    /// Only those that wait for a person
+    #[arg(long)]
+    open: bool,
     /// Most conflicts to list
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
     limit: usize,
 }
 
-/// Lists conflict records, newest first.
+/// What to do with one conflict.
+#[derive(Debug, Subcommand)]
+pub enum ConflictsCommand {
+    /// Show one conflict: all values, who, when, and how it ended
+    Show(ShowArgs),
+    /// Decide an open conflict
+    Resolve(ResolveArgs),
+}
+
+/// Arguments of `duet conflicts show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  duet conflicts show 7 --json")]
+pub struct ShowArgs {
+    /// The number of the conflict
+    id: i64,
+}
+
+/// Arguments of `duet conflicts resolve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  duet conflicts resolve 7 --take left
+  duet conflicts resolve 7 --take right --take CREDITLIMIT=left
+  duet conflicts resolve 7 --set 'name=Contoso Ltd'
+
+A decision holds for the values that `show` shows; what was edited since waits for a new one.
+A running `duet run` carries it out by itself; otherwise the next `duet sync` or `duet run` does.")]
+pub struct ResolveArgs {
+    /// The number of the conflict
+    id: i64,
+    /// Whose value stands: of everything, or of one column
+    #[arg(long, value_name = "SIDE|COLUMN=SIDE", required_unless_present = "set")]
+    take: Vec<String>,
+    /// A value for both sides, as the column's own side spells it
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    set: Vec<String>,
+    /// Who decides, for the record's story; the user of this terminal if left out
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+/// Lists conflict records newest first, shows one or decides one.
 pub async fn run(
     args: ConflictsArgs,
     global: &Global,
     terminal: Terminal,
 ) -> Result<Exit, Failure> {
+    match args.command {
+        Some(ConflictsCommand::Show(args)) => show(&args, global, terminal).await,
+        Some(ConflictsCommand::Resolve(args)) => resolve(args, global, terminal).await,
+        None => list(args, global, terminal).await,
+    }
+}
+
+async fn list(args: ConflictsArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let config = project::config(global)?;
     let store = project::open_store_to_read(&config)?;
-    let conflicts = store
-        .conflicts(
-            &ConflictFilter {
-                map: args.map,
-                ..ConflictFilter::default()
-            },
-            args.limit,
-        )
-        .await?;
+    let filter = ConflictFilter {
+        map: args.map,
+        open: args.open,
+        key_contains: args.key,
+    };
+    let conflicts = store.conflicts(&filter, args.limit).await?;
     terminal.data(&conflicts, |conflicts| text(conflicts));
     Ok(Exit::Done)
+}
+
+async fn show(args: &ShowArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
+    let config = project::config(global)?;
+    let store = project::open_store_to_read(&config)?;
+    let Some(conflict) = store.conflict(args.id).await? else {
+        let why = "does not exist";
+        return Err(decisions::DecisionError::NotOpen { id: args.id, why }.into());
+    };
+    terminal.data(&conflict, whole);
+    Ok(Exit::Done)
+}
+
+async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
+    let choices = choices(&args.take, &args.set)?;
+    let config = project::config(global)?;
+    let by = args.by.unwrap_or_else(person);
+    let now = SystemClock.now();
+    let conflict = if args.set.is_empty() {
+        let store = project::open_store(&config)?;
+        decisions::decide(&*store, None, args.id, &choices, &by, now).await?
+    } else {
+        // Only the map knows how either side spells a typed value.
+        let prepared = project::prepare(&config, terminal).await?;
+        let store = prepared.store();
+        let map = match store.conflict(args.id).await? {
+            Some(conflict) => Some(prepared.map(&conflict.map)?),
+            None => None,
+        };
+        decisions::decide(&*store, map, args.id, &choices, &by, now).await?
+    };
+    terminal.data(&conflict, |conflict| {
+        format!(
+            "Conflict {} of {} is decided; the next round carries it out.",
+            conflict.id, conflict.key
+        )
+    });
+    Ok(Exit::Done)
+}
+
+/// Reads `--take` and `--set`.
+fn choices(take: &[String], set: &[String]) -> Result<Vec<Choice>, Failure> {
+    let mut choices = Vec::new();
+    for text in take {
+        choices.push(match text.split_once('=') {
+            None => Choice::All(side(text)?),
+            Some((column, word)) => Choice::Field {
+                column: column.to_owned(),
+                side: side(word)?,
+            },
+        });
+    }
+    for text in set {
+        let (column, text) = assignment(text)?;
+        choices.push(Choice::Typed { column, text });
+    }
+    Ok(choices)
+}
+
+fn side(text: &str) -> Result<Side, Failure> {
+    text.parse()
+        .map_err(|message: String| Failure::new(Exit::Usage, codes::NO_ASSIGNMENT, message, None))
+}
+
+/// Reads `COLUMN=VALUE`.
+pub fn assignment(text: &str) -> Result<(String, String), Failure> {
+    let parts = text
+        .split_once('=')
+        .filter(|(column, _)| !column.trim().is_empty());
+    let (column, value) = parts.ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            codes::NO_ASSIGNMENT,
+            format!("`{text}` is not of the form COLUMN=VALUE"),
+            "write `OrganizationName=Contoso`, in quotes where it has blanks".to_owned(),
+        )
+    })?;
+    Ok((column.trim().to_owned(), value.to_owned()))
+}
+
+fn state(conflict: &Conflict, field: &FieldConflict) -> String {
+    match (conflict.state, field.winner, &conflict.decision) {
+        (ConflictState::Open, _, Some(decision)) => format!("decided by {}", decision.by),
+        (ConflictState::Open, _, None) => "open".to_owned(),
+        (ConflictState::Decided, Some(side), _) => format!("{side} ({})", conflict.policy),
+        (ConflictState::Decided, None, _) => conflict.policy.clone(),
+        (ConflictState::Resolved, _, Some(decision)) => format!("resolved by {}", decision.by),
+        (ConflictState::Resolved, _, None) => "resolved".to_owned(),
+        (ConflictState::Gone, ..) => "gone".to_owned(),
+    }
 }
 
 fn text(conflicts: &[Conflict]) -> String {
@@ -55,33 +207,170 @@ fn text(conflicts: &[Conflict]) -> String {
         .iter()
         .flat_map(|conflict| {
             conflict.fields.iter().map(|field| {
-                let (kept, lost, column) = match field.winner {
-                    Some(Side::Left) | None => (&field.left, &field.right, &field.left_column),
-                    Some(Side::Right) => (&field.right, &field.left, &field.right_column),
-                };
                 vec![
+                    conflict.id.to_string(),
                     conflict.at.strftime("%F %T").to_string(),
                     conflict.map.clone(),
                     conflict.key.to_string(),
-                    column.clone(),
-                    match field.winner {
-                        Some(side) => format!("{side} ({})", conflict.policy),
-                        None => "nobody yet".to_owned(),
-                    },
-                    kept.to_string(),
-                    lost.to_string(),
+                    field.left_column.clone(),
+                    state(conflict, field),
+                    field.left.to_string(),
+                    field.right.to_string(),
                 ]
             })
         })
         .collect();
     let header = [
-        "at (UTC)",
-        "map",
-        "record",
-        "field",
-        "won by",
-        "value kept",
-        "value lost",
+        "number", "at (UTC)", "map", "record", "field", "outcome", "left", "right",
     ];
-    table(&header, &[], rows)
+    let mut text = table(&header, &[0], rows);
+    if conflicts
+        .iter()
+        .any(|conflict| conflict.state == ConflictState::Open)
+    {
+        text.push_str("\n\nTo decide: duet conflicts resolve NUMBER --take left|right");
+    }
+    text
+}
+
+fn whole(conflict: &Conflict) -> String {
+    let mut lines = vec![
+        format!("conflict  {} ({:?})", conflict.id, conflict.kind).to_lowercase(),
+        format!("record    {} of {}", conflict.key, conflict.map),
+        format!("found     {} UTC", conflict.at.strftime("%F %T")),
+        format!("policy    {}", conflict.policy),
+    ];
+    for side in Side::BOTH {
+        let touch = &conflict.touched[side];
+        if touch.at.is_some() || touch.by.is_some() {
+            let at = touch
+                .at
+                .map_or("?".to_owned(), |at| at.strftime("%F %T UTC").to_string());
+            let by = touch.by.as_deref().unwrap_or("an unknown user");
+            lines.push(format!("{:<9} changed by {by} at {at}", side.as_str()));
+        }
+    }
+    if let Some(decision) = &conflict.decision {
+        lines.push(format!(
+            "decided   by {} at {} UTC",
+            decision.by,
+            decision.at.strftime("%F %T")
+        ));
+    }
+    if let Some(how) = &conflict.ended_how {
+        lines.push(format!("ended     {how}"));
+    }
+    let rows = conflict
+        .fields
+        .iter()
+        .map(|field| {
+            vec![
+                field.left_column.clone(),
+                field.right_column.clone(),
+                field
+                    .base
+                    .as_ref()
+                    .map_or("-".to_owned(), ToString::to_string),
+                field.left.to_string(),
+                field.right.to_string(),
+                state(conflict, field),
+            ]
+        })
+        .collect();
+    lines.push(String::new());
+    let header = [
+        "left column",
+        "right column",
+        "before",
+        "left",
+        "right",
+        "outcome",
+    ];
+    lines.push(table(&header, &[], rows));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duet_map::record::Key;
+    use duet_map::side::PerSide;
+    use duet_store::conflict::{ConflictKind, Touch};
+    use jiff::Timestamp;
+
+    fn conflict() -> Conflict {
+        Conflict {
+            id: 7,
+            map: "customers".to_owned(),
+            key: Key::from_parts(&["usmf".to_owned(), "us-001".to_owned()]),
+            at: Timestamp::from_second(1_700_000_000).unwrap(),
+            kind: ConflictKind::Fields,
+            state: ConflictState::Open,
+            policy: "manual".to_owned(),
+            fields: vec![FieldConflict {
+                left_column: "OrganizationName".to_owned(),
+                right_column: "name".to_owned(),
+                base: Some("Contoso".into()),
+                left: "Contoso Ltd".into(),
+                right: "Contoso Inc".into(),
+                winner: None,
+            }],
+            touched: PerSide {
+                left: Touch::default(),
+                right: Touch {
+                    by: Some("alba".to_owned()),
+                    at: Timestamp::from_second(1_699_999_000).ok(),
+                },
+            },
+            decision: None,
+            ended_at: None,
+            ended_how: None,
+        }
+    }
+
+    #[test]
+    fn conflicts_are_listed_and_shown_with_all_values() {
+        insta::assert_snapshot!(text(&[conflict()]), @"
+        NUMBER  AT (UTC)             MAP        RECORD         FIELD             OUTCOME  LEFT         RIGHT
+             7  2023-11-14 22:13:20  customers  usmf / us-001  OrganizationName  open     Contoso Ltd  Contoso Inc
+
+        To decide: duet conflicts resolve NUMBER --take left|right
+        ");
+        insta::assert_snapshot!(whole(&conflict()), @"
+        conflict  7 (fields)
+        record    usmf / us-001 of customers
+        found     2023-11-14 22:13:20 UTC
+        policy    manual
+        right     changed by alba at 2023-11-14 21:56:40 UTC
+
+        LEFT COLUMN       RIGHT COLUMN  BEFORE   LEFT         RIGHT        OUTCOME
+        OrganizationName  name          Contoso  Contoso Ltd  Contoso Inc  open
+        ");
+    }
+
+    #[test]
+    fn choices_are_sides_and_assignments() {
+        let read = |take: &[&str], set: &[&str]| {
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+            let (take, set): (Vec<String>, Vec<String>) = (owned(take), owned(set));
+            choices(&take, &set)
+        };
+        let read_all = read(&["left", "name=right"], &["City=A=B"]).unwrap();
+        assert_eq!(
+            read_all,
+            [
+                Choice::All(Side::Left),
+                Choice::Field {
+                    column: "name".to_owned(),
+                    side: Side::Right
+                },
+                Choice::Typed {
+                    column: "City".to_owned(),
+                    text: "A=B".to_owned()
+                },
+            ]
+        );
+        assert!(read(&["middle"], &[]).is_err());
+        assert!(read(&[], &["=x"]).is_err());
+    }
 }

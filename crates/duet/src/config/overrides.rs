@@ -60,6 +60,16 @@ pub fn settings(mut table: Table<'_>) -> Settings {
         positive,
     );
     set(
+        &mut settings.clock_skew,
+        table.optional("clock-skew").as_ref(),
+        duration,
+    );
+    set(
+        &mut settings.keep_conflicts,
+        table.optional("keep-conflicts").as_ref(),
+        duration,
+    );
+    set(
         &mut settings.delete_brake,
         table.optional("delete-brake").as_ref(),
         share,

@@ -3,19 +3,20 @@
 //! A write names the version it was merged against. When the other side has moved meanwhile, the
 //! record is read and merged again; nothing is written over what nobody has seen.
 
-use super::settle::{End, Landing, conflict_of};
+use super::contest::remember;
+use super::settle::{End, Landing};
 use super::target::{Target, current};
 use super::{Errand, Upsert, Wish, parked, passes, update};
 use crate::core::Core;
 use crate::error::EngineError;
-use crate::resolve::{UNOWNED, decided_token, key_token};
+use crate::resolve::{UNOWNED, key_token};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
 use duet_map::merge::Merged;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
-use duet_map::value::{Row, Value};
-use duet_store::change::{NewChange, Park, ParkReason};
+use duet_map::value::Row;
+use duet_store::change::{ChangeKind, NewChange, Park, ParkReason};
 use duet_store::pair::PairState;
 use duet_store::settlement::{Outcome, Settlement};
 use duet_store::store::Capture;
@@ -29,6 +30,12 @@ const MERGES: usize = 4;
 
 /// The name space of the identifiers that Duet chooses for records it creates.
 const CREATED: Uuid = Uuid::from_u128(0x6475_6574_2d63_7265_6174_6564_2d69_6473);
+
+/// An errand and how its target stands.
+pub(super) struct Situation {
+    pub(super) errand: Errand,
+    pub(super) target: Target,
+}
 
 /// A write that is ready to go.
 pub(super) struct Ready {
@@ -174,7 +181,9 @@ impl Core {
             }
             let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
             let coming = self.store.pending_upserts(map.id(), side, &keys).await?;
-            changes.retain(|change| !coming.contains_key(&change.key));
+            changes.retain(|change| {
+                change.kind == ChangeKind::Delete || !coming.contains_key(&change.key)
+            });
             self.journal(Capture {
                 changes,
                 ..Capture::default()
@@ -205,36 +214,26 @@ impl Core {
                         .into(),
                 ));
             }
-            Target::Gone if matches!(errand.wish, Wish::Upsert(_)) => {
-                let message = format!(
-                    "the record was changed on the {} side and deleted on the {to} side; delete \
-                     it here too, or retry to let the deletion travel first",
-                    errand.from
-                );
-                return Err(Box::new(undecided(map, errand, Code(2104), message)));
-            }
             _ => {}
         }
-        match &errand.wish {
+        let Situation { mut errand, target } = match target {
+            Target::Gone if matches!(errand.wish, Wish::Upsert(_)) => {
+                self.changed_and_deleted(map, errand, target)?
+            }
+            target => Situation { errand, target },
+        };
+        match &mut errand.wish {
             Wish::Delete => self.prepare_delete(map, errand, target),
             Wish::Upsert(upsert) => {
+                let mut upsert = std::mem::take(upsert);
                 let base = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
-                let known = errand
-                    .pair
-                    .as_ref()
-                    .map(|pair| &pair.body.halves[errand.from].image);
                 let now = match &target {
                     Target::Trusted { .. } => base,
                     other => current(other),
                 };
-                let merged = map.merge(
-                    errand.from,
-                    &upsert.row,
-                    base,
-                    now,
-                    &upsert.translation,
-                    known,
-                );
+                let merged = self.merge(map, &errand, &upsert, &target, now);
+                upsert.hold(map, &errand.key, &merged.held);
+                errand.wish = Wish::Upsert(upsert);
                 self.prepare_upsert(map, errand, target, merged)
             }
         }
@@ -340,23 +339,18 @@ impl Core {
         use duet_map::file::Deletes;
         let to = errand.to();
         let nothing = Merged::default();
+        let Situation { errand, target } = match &target {
+            Target::Read(record) if map.passes(to, &record.row) => {
+                self.deleted_and_changed(map, errand, target)?
+            }
+            _ => Situation { errand, target },
+        };
         let (id, if_version) = match &target {
             Target::Trusted { id, version } => (id.clone(), Some(version.clone())),
             Target::Read(record) if !map.passes(to, &record.row) => {
                 return Err(Box::new(self.leave_outside(map, errand)));
             }
-            Target::Read(record) => {
-                let image = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
-                if image.is_some_and(|image| !map.diff(to, &record.row, image).is_empty()) {
-                    let message = format!(
-                        "the record was deleted on the {} side and changed on the {to} side; \
-                         delete it there too, or create it here again",
-                        errand.from
-                    );
-                    return Err(Box::new(undecided(map, errand, Code(2105), message)));
-                }
-                (record.id.clone(), record.version.clone())
-            }
+            Target::Read(record) => (record.id.clone(), record.version.clone()),
             Target::Absent | Target::Gone | Target::Ambiguous => {
                 let landing = Landing {
                     errand,
@@ -384,10 +378,10 @@ impl Core {
                 return Err(Box::new(end));
             }
             Deletes::Deactivate => {
-                if map.schema(to).column("statecode").is_none() {
+                let Some(row) = map.deactivation(to) else {
                     let message = format!(
-                        "the map deactivates instead of deleting, but {} has no statecode; set \
-                         `deletes: propagate` or `deletes: ignore`",
+                        "the map deactivates instead of deleting, and says of no column of {} how; \
+                         say it under `deletes`, or write `deletes: ignore`",
                         map.table(to)
                     );
                     return Err(Box::new(
@@ -395,13 +389,10 @@ impl Core {
                             .ends(parked(ParkReason::Refused, Code(2106), message))
                             .into(),
                     ));
-                }
-                let row = Row::new()
-                    .with("statecode", Value::Int(1))
-                    .with("statuscode", Value::Int(2));
+                };
                 Write::Update {
                     id,
-                    row,
+                    row: row.clone(),
                     if_version,
                 }
             }
@@ -428,7 +419,10 @@ impl Core {
         }
         let conflicts: Vec<_> = ready
             .iter()
-            .filter_map(|one| Some((one.errand.change.seq, conflict_of(&one.merged)?)))
+            .filter_map(|one| {
+                let (decided, _) = remember(&one.errand, &one.target, &one.merged);
+                Some((one.errand.change.seq, decided?))
+            })
             .collect();
         if !conflicts.is_empty() {
             // Once it is written over, nobody can tell any more what stood there.
@@ -545,17 +539,6 @@ impl Core {
 /// for every change, so that a late deletion of an earlier record never hits a later one.
 fn chosen_id(map: &str, seq: i64) -> RecordId {
     RecordId(Uuid::new_v5(&CREATED, format!("{map}/{seq}").as_bytes()).to_string())
-}
-
-/// Parks a change until a person has decided between a deletion here and a change there.
-fn undecided(map: &CompiledMap, errand: Errand, code: Code, message: String) -> End {
-    let park = Park {
-        reason: ParkReason::Conflict,
-        code,
-        message,
-        waits_for: vec![decided_token(map.id(), &errand.key)],
-    };
-    errand.ends(Outcome::Parked { park, writes: 0 }).into()
 }
 
 impl Upsert {

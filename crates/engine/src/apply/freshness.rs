@@ -8,6 +8,7 @@ use duet_map::CompiledMap;
 use duet_map::record::{RecordId, Version};
 use duet_map::side::Side;
 use duet_store::change::ChangeKind;
+use duet_store::conflict::Touch;
 use duet_store::pair::PairState;
 use duet_store::settlement::{Outcome, Settlement};
 
@@ -40,6 +41,12 @@ impl Core {
                 .map_err(|error| self.failed(side, format!("read {}", map.table(side)), error))?;
             for (place, record) in stale.into_iter().zip(read) {
                 if let Some(arrival) = arrivals.get_mut(place) {
+                    if let Some(record) = &record {
+                        arrival.touch = Touch {
+                            by: record.modified_by.clone(),
+                            at: record.modified,
+                        };
+                    }
                     arrival.row = record.map(|record| (record.row, record.version));
                 }
             }

@@ -2,8 +2,9 @@
 //!
 //! 1. Pair: the pair of each change, found by its record.
 //! 2. [`super::freshness`]: what may be older than our own last write is read again.
-//! 3. Scope: the references that tell company and key, and the keys that other records hold.
-//! 4. [`super::sort`]: filter and diff. 5. [`super::translation`]: translate and look up.
+//! 3. What a person said: the brake on mass deletions ([`super::brake`]), open conflicts, given values.
+//! 4. Scope: the references that tell company and key, and the keys that other records hold.
+//! 5. [`super::sort`]: filter and diff. 6. [`super::translation`]: translate and look up.
 
 use super::Errand;
 use crate::capture::is_unresolved;
@@ -17,6 +18,7 @@ use duet_map::record::{Key, RecordId, Version};
 use duet_map::side::Side;
 use duet_map::value::Row;
 use duet_store::change::{Change, ChangeKind};
+use duet_store::conflict::{Conflict, Touch};
 use duet_store::pair::Pair;
 use duet_store::settlement::Settlement;
 use std::collections::{HashMap, HashSet};
@@ -27,6 +29,12 @@ pub(super) struct Arrival {
     pub(super) pair: Option<Pair>,
     /// The row to apply; `None` for a deletion.
     pub(super) row: Option<(Row, Option<Version>)>,
+    /// Who modified it, and when.
+    pub(super) touch: Touch,
+    /// What really stands in the columns for which a person gave other values.
+    pub(super) truth: Row,
+    /// The open conflict of its pair.
+    pub(super) conflict: Option<Box<Conflict>>,
 }
 
 impl Core {
@@ -38,7 +46,11 @@ impl Core {
     ) -> Result<(Vec<Settlement>, Vec<Errand>), EngineError> {
         let mut settlements = Vec::new();
         let arrivals = self.pair_up(map, changes).await?;
-        let arrivals = self.freshen(map, arrivals, &mut settlements).await?;
+        let mut arrivals = self.freshen(map, arrivals, &mut settlements).await?;
+        self.brake_deletions(map, &mut arrivals, &mut settlements)
+            .await?;
+        self.open_conflicts(map, &mut arrivals).await?;
+        arrivals.iter_mut().for_each(amend);
         let scopes = self.scopes(map, &arrivals).await?;
         let taken = self.taken_keys(map, &arrivals).await?;
         let replacing = self.replacements(map, &arrivals, &taken).await?;
@@ -87,13 +99,51 @@ impl Core {
             .map(|change| {
                 let place = (change.change.side, change.change.record.clone());
                 let pair = by_record.remove(&place);
-                let row = match &change.change.kind {
-                    ChangeKind::Upsert { row, version, .. } => Some((row.clone(), version.clone())),
-                    ChangeKind::Delete => None,
+                let (row, touch) = match &change.change.kind {
+                    ChangeKind::Upsert {
+                        row,
+                        version,
+                        modified,
+                        by,
+                    } => {
+                        let touch = Touch {
+                            by: by.clone(),
+                            at: *modified,
+                        };
+                        (Some((row.clone(), version.clone())), touch)
+                    }
+                    ChangeKind::Delete => (None, Touch::default()),
                 };
-                Arrival { change, pair, row }
+                Arrival {
+                    change,
+                    pair,
+                    row,
+                    touch,
+                    truth: Row::new(),
+                    conflict: None,
+                }
             })
             .collect())
+    }
+
+    /// Finds what waits for a person's decision about the same pairs.
+    async fn open_conflicts(
+        &self,
+        map: &CompiledMap,
+        arrivals: &mut [Arrival],
+    ) -> Result<(), EngineError> {
+        let keys: Vec<Key> = arrivals
+            .iter()
+            .map(|arrival| arrival.key().clone())
+            .collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut open = self.store.open_conflicts(map.id(), &keys).await?;
+        for (arrival, key) in arrivals.iter_mut().zip(keys) {
+            arrival.conflict = open.remove(&key).map(Box::new);
+        }
+        Ok(())
     }
 
     /// Follows the references that tell the company and the key of right rows.
@@ -170,6 +220,29 @@ impl Core {
             }
         }
         Ok(replacing)
+    }
+}
+
+impl Arrival {
+    /// The key of its pair, or its own.
+    fn key(&self) -> &Key {
+        self.pair
+            .as_ref()
+            .map_or(&self.change.change.key, |pair| &pair.body.key)
+    }
+}
+
+/// Puts the values into the row that a person gave for this one change.
+fn amend(arrival: &mut Arrival) {
+    let given = &arrival.change.change.amendment.columns;
+    let Some((row, _)) = &mut arrival.row else {
+        return;
+    };
+    for (column, value) in given.iter() {
+        arrival
+            .truth
+            .set(column.to_owned(), row.value(column).clone());
+        row.set(column.to_owned(), value.clone());
     }
 }
 

@@ -1,15 +1,18 @@
 //! Apply: the road from the journal to the other side, one round of a map at a time.
 //!
 //! 1. [`intake`]: what does the change want? It pairs; [`freshness`] reads again what may be old;
-//!    [`sort`] filters and diffs; [`translation`] translates and looks up.
+//!    [`brake`] stops mass deletions; [`sort`] filters and diffs; [`translation`] translates and looks up.
 //! 2. [`target`]: how does the other side stand?
 //! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
+//!    [`contest`]: what a person or a policy says where both sides changed the same.
 //!    [`intents`] keep a create from being sent twice where the other side allocates the key.
 //! 4. [`settle`]: images, pair and outcome of each change.
 //!
 //! A round works on many changes at once, because every question to a system or the store is asked
 //! for all of them together. No two changes of a round belong to the same pair.
 
+mod brake;
+mod contest;
 mod deliver;
 mod freshness;
 mod intake;
@@ -32,7 +35,7 @@ use duet_map::side::Side;
 use duet_map::translate::Translation;
 use duet_map::value::Row;
 use duet_store::change::{Change, ChangeKind, Park, ParkReason};
-use duet_store::conflict::OpenConflict;
+use duet_store::conflict::{Conflict, OpenConflict, Touch};
 use duet_store::pair::{Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_systems::Class;
@@ -45,6 +48,8 @@ struct Errand {
     key: Key,
     pair: Option<Pair>,
     wish: Wish,
+    /// The conflict of its pair that waits for a person, perhaps decided by now.
+    conflict: Option<Box<Conflict>>,
     /// The engine's logical time just before the other side was looked at.
     looked: i64,
 }
@@ -58,6 +63,7 @@ enum Wish {
 }
 
 /// The columns that a created or updated record brings.
+#[derive(Default)]
 struct Upsert {
     /// The source row in the state that is being applied.
     row: Row,
@@ -69,6 +75,12 @@ struct Upsert {
     bounce: bool,
     /// Whether the record takes the place of one that was deleted on its side.
     replaces: bool,
+    /// Whether the other record is created again if it is gone, because a person says so.
+    recreates: bool,
+    /// Who modified the source record, and when.
+    touch: Touch,
+    /// What really stands in the columns for which a person gave other values.
+    truth: Row,
 }
 
 impl Errand {

@@ -4,12 +4,14 @@
 //! other system computed, or a person changed in the same moment, still differs from the image and
 //! so flows back as a change of its own.
 
+use super::contest::{ended_with_pair, remember};
 use super::target::{Target, current};
 use super::{Errand, Upsert, Wish, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::resolve::{decided_token, freed_token, key_token, record_token};
 use duet_map::CompiledMap;
+use duet_map::field_set::FieldSet;
 use duet_map::file::Deletes;
 use duet_map::lookup::ResolvedLookups;
 use duet_map::merge::Merged;
@@ -17,7 +19,7 @@ use duet_map::record::{Key, Record};
 use duet_map::side::{PerSide, Side};
 use duet_map::value::{Row, Value};
 use duet_store::change::{Amendment, ChangeKind, NewChange, Origin};
-use duet_store::conflict::{FieldConflict, NewConflict};
+use duet_store::conflict::OpenConflict;
 use duet_store::pair::{Half, Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settlement};
 
@@ -57,7 +59,8 @@ fn still_to_come(map: &CompiledMap, landing: &Landing) -> Option<Box<NewChange>>
         .as_ref()
         .is_some_and(|pair| pair.body.state == PairState::OutsideFilter);
     let fed = fed_back(map, errand.to(), &landing.merged);
-    if landing.merged.kept.is_empty() && fed.is_empty() && !returns {
+    let given = &landing.merged.given;
+    if landing.merged.kept.is_empty() && given.is_empty() && fed.is_empty() && !returns {
         return None;
     }
     let ((Some(record), _) | (None, Target::Read(record))) = (&landing.stored, &landing.target)
@@ -119,11 +122,13 @@ impl Core {
             update(pair, body)
         });
         let freed = ends_of(map, &errand.key);
+        let open_conflict = ended_with_pair(&errand);
         let mut settlement = errand.ends(Outcome::Applied {
             writes: u32::from(tick.is_some()),
         });
         settlement.pair = pair;
         settlement.provides = freed;
+        settlement.open_conflict = open_conflict;
         settlement
     }
 
@@ -139,7 +144,9 @@ impl Core {
             body.halves[errand.from].record = None;
             (update(pair, body), provides)
         });
+        let open_conflict = ended_with_pair(&errand);
         let mut settlement = errand.ends(Outcome::Filtered(why.into()));
+        settlement.open_conflict = open_conflict;
         if let Some((pair, provides)) = ended {
             settlement.pair = pair;
             settlement.provides = provides;
@@ -160,6 +167,7 @@ impl Core {
     }
 
     fn land_upsert(&self, map: &CompiledMap, landing: Landing) -> Settlement {
+        let recreated = landing.recreated();
         let Landing {
             errand,
             target,
@@ -177,14 +185,21 @@ impl Core {
             _ => None,
         };
 
-        let source = source_half(map, &errand, upsert, old.map(|body| &body.halves[from]));
+        let source = source_half(
+            map,
+            &errand,
+            upsert,
+            &merged.held,
+            old.map(|body| &body.halves[from]),
+        );
         let mut answer = target_half(
             map,
             to,
             &merged,
             current(&target).or_else(|| old.map(|body| &body.halves[to].image)),
             read,
-            old.map(|body| &body.halves[to]),
+            // Nothing is agreed of a record that takes the place of one that is gone.
+            old.filter(|_| !recreated).map(|body| &body.halves[to]),
         );
         if let Some(tick) = tick {
             answer.written = tick;
@@ -224,15 +239,18 @@ impl Core {
             Some(pair) => update(pair, body),
             None => PairWrite::Insert(body),
         };
-        let is_new = errand.pair.is_none() || upsert.replaces;
+        let is_new = errand.pair.is_none() || upsert.replaces || recreated;
         // A number that was allocated over there makes the record one that others can refer to.
         let names_record = map
             .key_paths(to)
             .iter()
             .any(|column| merged.write.get(column).is_some());
-        let decided = upsert
-            .replaces
-            .then(|| decided_token(map.id(), &errand.key));
+        let (conflict, open_conflict) = remember(&errand, &target, &merged);
+        let ends = matches!(
+            open_conflict,
+            OpenConflict::Resolved | OpenConflict::Gone(_)
+        );
+        let decided = (upsert.replaces || ends).then(|| decided_token(map.id(), &errand.key));
 
         let writes = u32::from(tick.is_some());
         let lost = merged
@@ -249,7 +267,6 @@ impl Core {
             }
             None => Outcome::Applied { writes },
         };
-        let conflict = conflict_of(&merged);
         let columns = merged
             .write
             .iter()
@@ -258,44 +275,35 @@ impl Core {
         let mut settlement = errand.ends(outcome);
         settlement.pair = pair;
         settlement.conflict = conflict;
+        settlement.open_conflict = open_conflict;
         settlement.columns = columns;
         if is_new || names_record {
             settlement.provides = provides;
-            settlement.provides.extend(decided);
         }
+        settlement.provides.extend(decided);
         settlement
     }
 }
 
-/// The record of the fields that both sides changed, if there are any.
-pub(super) fn conflict_of(merged: &Merged) -> Option<NewConflict> {
-    (!merged.conflicts.is_empty()).then(|| NewConflict {
-        policy: "master".to_owned(),
-        fields: merged
-            .conflicts
-            .iter()
-            .map(|field| FieldConflict {
-                left_column: field.left_column.clone(),
-                right_column: field.right_column.clone(),
-                base: field.base.clone(),
-                left: field.left.clone(),
-                right: field.right.clone(),
-                winner: field.winner,
-            })
-            .collect(),
-        ..NewConflict::default()
-    })
-}
-
 /// What is agreed of the source's record: all of its row, but for fields that follow later.
-fn source_half(map: &CompiledMap, errand: &Errand, upsert: &Upsert, old: Option<&Half>) -> Half {
+fn source_half(
+    map: &CompiledMap,
+    errand: &Errand,
+    upsert: &Upsert,
+    held: &FieldSet,
+    old: Option<&Half>,
+) -> Half {
     let mut image = map.image(errand.from, &upsert.row);
+    // A value that a person gave for this change does not stand here.
+    image.0.extend(map.image(errand.from, &upsert.truth).0);
+    let waits_for_person = map.column_names(errand.from, held);
     if let Some((later, _)) = &upsert.later {
         for column in map.column_names(errand.from, later) {
             match old.map(|half| half.image.get(&column)) {
                 Some(Some(agreed)) => image.set(column.clone(), agreed.clone()),
                 // Nothing is agreed of it, and so it stays.
                 Some(None) => drop(image.0.remove(&column)),
+                None if waits_for_person.contains(&column) => drop(image.0.remove(&column)),
                 None => image.set(column.clone(), Value::Null),
             }
         }
@@ -336,6 +344,17 @@ fn target_half(
                     conflict.winner == Some(to) && name == column
                 })
             };
+            // A person's value stands here alone so far: unknown, it travels back.
+            for column in &merged.given {
+                image.0.remove(column);
+            }
+            // Nothing new is agreed of what waits for a person.
+            for column in map.column_names(to, &merged.held) {
+                match before.and_then(|before| before.get(&column)) {
+                    Some(agreed) => image.set(column, agreed.clone()),
+                    None => drop(image.0.remove(&column)),
+                }
+            }
             for column in &merged.kept {
                 if won(column) || before.is_none_or(|before| before.get(column).is_none()) {
                     image.0.remove(column);

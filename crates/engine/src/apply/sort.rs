@@ -1,5 +1,6 @@
 //! Sort: decides by pair, scope, filter and diff whether a change has an errand at all.
 
+use super::contest::decided_side;
 use super::intake::Arrival;
 use super::{Errand, Wish, ended, parked, update};
 use crate::capture::is_unresolved;
@@ -13,6 +14,7 @@ use duet_map::lookup::ResolvedLookups;
 use duet_map::record::{Key, RecordId, Version};
 use duet_map::value::Row;
 use duet_store::change::{Change, Park, ParkReason};
+use duet_store::conflict::{Conflict, ConflictKind, Touch};
 use duet_store::pair::{Pair, PairState};
 use duet_store::settlement::{Outcome, Settlement};
 use std::collections::{HashMap, HashSet};
@@ -23,6 +25,7 @@ pub(super) struct Sorted {
     pub(super) key: Key,
     pub(super) pair: Option<Pair>,
     pub(super) upsert: Option<SortedUpsert>,
+    pub(super) conflict: Option<Box<Conflict>>,
 }
 
 /// What an upsert brings, before translation.
@@ -32,6 +35,9 @@ pub(super) struct SortedUpsert {
     pub(super) fields: FieldSet,
     pub(super) bounce: bool,
     pub(super) replaces: bool,
+    pub(super) recreates: bool,
+    pub(super) touch: Touch,
+    pub(super) truth: Row,
 }
 
 impl Core {
@@ -48,7 +54,12 @@ impl Core {
             change,
             mut pair,
             row,
+            touch,
+            truth,
+            conflict,
         } = arrival;
+        let amendment = &change.change.amendment;
+        let (repairs, amended) = (amendment.repair, !amendment.columns.is_empty());
         let side = change.change.side;
         let end = |change: &Change, outcome: Outcome| Err(Box::new(ended(change, outcome)));
 
@@ -74,6 +85,7 @@ impl Core {
                         key: pair.body.key.clone(),
                         pair: Some(pair.clone()),
                         wish: Wish::Delete,
+                        conflict,
                         looked: 0,
                         change,
                     };
@@ -90,13 +102,20 @@ impl Core {
                         key,
                         pair: Some(pair.clone()),
                         upsert: None,
+                        conflict,
                     })
                 }
             };
         };
 
         // The version that our image stands for: nothing can have changed.
+        let recreates = amendment.recreate
+            || conflict.as_ref().is_some_and(|conflict| {
+                conflict.kind == ConflictKind::Deletion && decided_side(conflict) == Some(side)
+            });
+        let said = repairs || amended || recreates;
         if let (Some(pair), Some(version)) = (&pair, &version)
+            && !said
             && pair.body.state == PairState::Linked
             && pair.body.halves[side]
                 .version
@@ -170,7 +189,9 @@ impl Core {
             return end(&change, Outcome::Parked { park, writes: 0 });
         }
         let fields = match &pair {
-            Some(pair) if !replaces => map.diff(side, &row, &pair.body.halves[side].image),
+            Some(pair) if !replaces && !repairs && !recreates => map
+                .diff(side, &row, &pair.body.halves[side].image)
+                .union(&map.fields_reading(side, truth.iter().map(|(column, _)| column))),
             _ => map.all_fields(side),
         };
         // A row that comes back into the filter may change nothing else, and yet the other side
@@ -192,6 +213,7 @@ impl Core {
         };
         if let Some(pair) = &pair
             && bounce
+            && !said
             && pair.body.bounces >= self.settings.bounces
         {
             let message = format!(
@@ -214,7 +236,11 @@ impl Core {
                 fields,
                 bounce,
                 replaces,
+                recreates,
+                touch,
+                truth,
             }),
+            conflict,
         })
     }
 

@@ -56,7 +56,11 @@ impl Core {
             if let Some(pair) = &errand.pair {
                 let half = &pair.body.halves[to];
                 match (&half.record, &half.version) {
-                    (Some(id), Some(version)) if trusts && pair.body.state == PairState::Linked => {
+                    (Some(id), Some(version))
+                        if trusts
+                            && errand.change.change.amendment.is_empty()
+                            && pair.body.state == PairState::Linked =>
+                    {
                         set(
                             &mut targets,
                             place,

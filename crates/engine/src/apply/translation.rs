@@ -36,6 +36,7 @@ impl Core {
                     key: one.key,
                     pair: one.pair,
                     wish: Wish::Delete,
+                    conflict: one.conflict,
                     looked: 0,
                     change: one.change,
                 });
@@ -103,7 +104,11 @@ impl Core {
                     later,
                     bounce: upsert.bounce,
                     replaces: upsert.replaces,
+                    recreates: upsert.recreates,
+                    touch: upsert.touch,
+                    truth: upsert.truth,
                 })),
+                conflict: one.conflict,
                 looked: 0,
                 change: one.change,
             });
@@ -130,13 +135,13 @@ impl Core {
                     one.change.change.side,
                     &upsert.row,
                     &upsert.fields,
-                    one.pair.is_none(),
+                    one.pair.is_none() || upsert.recreates,
                 )
             })
             .collect();
         let mut resolved = self.resolve(needs, Follow::Paired).await?;
         let translate = |one: &Sorted, upsert: &SortedUpsert, resolved: &ResolvedLookups| {
-            let create = one.pair.is_none();
+            let create = one.pair.is_none() || upsert.recreates;
             map.translate(
                 one.change.change.side,
                 &upsert.row,

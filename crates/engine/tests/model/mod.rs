@@ -16,6 +16,7 @@ use duet_systems::{
     Changes, ChangesRequest, Class, Cursor, Find, Found, Notice, Page, Seen, SnapshotRequest,
     System, SystemError, Write, Written,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
@@ -55,6 +56,8 @@ struct State {
     asked: u64,
     /// What the system says of its tables, when that is not how they are.
     published: Option<SchemaSet>,
+    time: Option<Timestamp>,
+    modified: BTreeMap<(String, String), Timestamp>,
 }
 
 /// A system in memory.
@@ -125,6 +128,11 @@ impl ModelSystem {
     /// The next reads of whole tables find nobody there.
     pub fn go_down(&self, reads: u32) {
         self.state().down = reads;
+    }
+
+    /// The system's clock from now on, in seconds; records tell when they were modified by it.
+    pub fn set_time(&self, second: i64) {
+        self.state().time = Timestamp::from_second(second).ok();
     }
 
     /// From now on nobody answers, or somebody does again.
@@ -241,6 +249,10 @@ impl ModelSystem {
         }
         state.version += 1;
         let version = state.version;
+        if let Some(time) = state.time {
+            let place = (table.to_owned(), id.0.clone());
+            state.modified.insert(place, time);
+        }
         state
             .rows
             .insert((table.to_owned(), id.0.clone()), (row, version));
@@ -268,15 +280,18 @@ impl ModelSystem {
         )
     }
 
-    fn record(&self, id: &str, row: &Row, version: i64) -> Record {
+    fn record(&self, state: &State, table: &str, id: &str, row: &Row, version: i64) -> Record {
         Record {
             id: RecordId(id.to_owned()),
             version: Some(Version {
                 tag: version.to_string(),
                 ordinal: self.modern.then_some(version),
             }),
-            modified: None,
-            modified_by: None,
+            modified: state
+                .modified
+                .get(&(table.to_owned(), id.to_owned()))
+                .copied(),
+            modified_by: state.time.map(|_| "somebody".to_owned()),
             row: row.clone(),
         }
     }
@@ -383,7 +398,9 @@ impl ModelSystem {
                 "the stored record vanished",
             ));
         };
-        Ok(Written::Stored(Box::new(self.record(&id.0, row, *version))))
+        Ok(Written::Stored(Box::new(
+            self.record(state, table, &id.0, row, *version),
+        )))
     }
 }
 
@@ -449,7 +466,7 @@ impl System for ModelSystem {
             })
             .skip(begin)
             .take(self.page)
-            .map(|((_, id), (row, version))| self.record(id, row, *version))
+            .map(|((table, id), (row, version))| self.record(&state, table, id, row, *version))
             .collect();
         let more = records.len() == self.page;
         Ok(Page {
@@ -483,7 +500,9 @@ impl System for ModelSystem {
                 continue;
             }
             match state.rows.get(&(table.clone(), id.clone())) {
-                Some((row, version)) => seen.push(Seen::Upserted(self.record(id, row, *version))),
+                Some((row, version)) => seen.push(Seen::Upserted(
+                    self.record(&state, table, id, row, *version),
+                )),
                 None if self.modern => seen.push(Seen::Deleted(RecordId(id.clone()))),
                 None => {}
             }
@@ -506,7 +525,7 @@ impl System for ModelSystem {
             .iter()
             .map(|id| {
                 let (row, version) = state.rows.get(&(table.to_owned(), id.0.clone()))?;
-                Some(self.record(&id.0, row, *version))
+                Some(self.record(&state, table, &id.0, row, *version))
             })
             .collect())
     }
@@ -564,7 +583,7 @@ impl System for ModelSystem {
                                 == Some(value.to_string().to_lowercase())
                         })
                     })
-                    .map(|(id, (row, version))| self.record(id, row, *version))
+                    .map(|(id, (row, version))| self.record(&state, table, id, row, *version))
                     .collect();
                 match hits.len() {
                     0 => Found::None,
@@ -645,6 +664,6 @@ pub fn table(name: &str, type_name: &str, columns: &[(&str, ColumnType)]) -> Tab
             })
             .collect(),
         tracks_changes: true,
-        modified: None,
+        modified: Some("modified".into()),
     }
 }

@@ -117,10 +117,11 @@ fn wait(
         "INSERT INTO conflicts (map, key, at, kind, policy, fields, touched, state)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open')
          ON CONFLICT (map, key) WHERE state = 'open' DO UPDATE SET
-             kind = excluded.kind, policy = excluded.policy, fields = excluded.fields,
+             kind = CASE WHEN kind = 'meeting' AND excluded.kind = 'fields'
+                         THEN kind ELSE excluded.kind END,
+             policy = excluded.policy, fields = excluded.fields,
              touched = excluded.touched,
-             decision = CASE WHEN fields = excluded.fields AND kind = excluded.kind
-                             THEN decision END",
+             decision = CASE WHEN fields = excluded.fields THEN decision END",
     )?
     .execute(params![
         subject.map,

@@ -52,11 +52,13 @@ pub(super) fn list(
         "SELECT seq, map, side, key, record, reason, code, message, since, attempts
          FROM parked JOIN journal USING (seq)
          WHERE (?1 IS NULL OR map = ?1) AND (?2 IS NULL OR reason = ?2) AND (?3 IS NULL OR seq = ?3)
+           AND (?4 IS NULL OR side = ?4)
          ORDER BY seq",
     )?;
     let mut tokens = tx.prepare_cached("SELECT token FROM waits WHERE seq = ?1 ORDER BY id")?;
     let reason = filter.reason.map(super::columns::Word::word);
-    let mut rows = select.query(params![filter.map, reason, filter.seq])?;
+    let side = filter.side.map(super::columns::Word::word);
+    let mut rows = select.query(params![filter.map, reason, filter.seq, side])?;
     let wanted = filter.key_contains.as_deref().map(history::Needle::new);
     let mut found = Vec::new();
     while found.len() < limit {

@@ -1,0 +1,458 @@
+//! Contested fields and records: what decides them, and what is remembered of it.
+//!
+//! A field that both sides changed is decided by its policy, or by a person whose decision stands in
+//! the open conflict of the pair. A deletion that met a change is always a person's to decide. What
+//! nobody has decided waits, and nothing of it is agreed meanwhile.
+
+use super::deliver::Situation;
+use super::settle::{End, Landing};
+use super::target::Target;
+use super::{Errand, Upsert, Wish};
+use crate::core::Core;
+use crate::resolve::decided_token;
+use duet_map::CompiledMap;
+use duet_map::diagnostic::Code;
+use duet_map::field_set::FieldSet;
+use duet_map::file::Conflicts;
+use duet_map::merge::{Meeting, Merged, MergedConflict, Ruling};
+use duet_map::side::{PerSide, Side};
+use duet_map::value::{Row, Value};
+use duet_store::change::{Amendment, ChangeKind, NewChange, Origin, Park, ParkReason};
+use duet_store::conflict::{
+    Conflict, ConflictKind, FieldConflict, NewConflict, OpenConflict, Touch,
+};
+use duet_store::settlement::Outcome;
+use jiff::{SignedDuration, Timestamp};
+
+/// The side whose deed a person chose in a conflict between a deletion and a change.
+pub(super) fn decided_side(conflict: &Conflict) -> Option<Side> {
+    conflict
+        .decision
+        .as_ref()
+        .and_then(|decision| decision.side)
+}
+
+impl Core {
+    /// Merges an upsert into its target, as policies and people say.
+    pub(super) fn merge(
+        &self,
+        map: &CompiledMap,
+        errand: &Errand,
+        upsert: &Upsert,
+        target: &Target,
+        now: Option<&Row>,
+    ) -> Merged {
+        let repairs = errand.change.change.amendment.repair;
+        let from = errand.from;
+        // A repair meets the other record as if for the first time.
+        let halves = errand
+            .pair
+            .as_ref()
+            .filter(|_| !repairs)
+            .map(|pair| &pair.body.halves);
+        let decisions = errand
+            .conflict
+            .as_ref()
+            .map(|conflict| conflict.decisions())
+            .unwrap_or_default();
+        let ruling = Ruling {
+            latest: self.later(from, upsert.touch.at, modified(target)),
+            master_only: repairs
+                || errand.pair.is_none() && errand.change.change.origin == Origin::Initial,
+            decisions: &decisions,
+        };
+        let meeting = Meeting {
+            from,
+            source_row: &upsert.row,
+            source_image: halves.map(|halves| &halves[from].image),
+            base: halves.map(|halves| &halves[from.other()].image),
+            current: now,
+            translation: &upsert.translation,
+        };
+        let mut merged = map.merge_under(&meeting, &ruling);
+        give_back(map, errand, upsert, &mut merged);
+        merged
+    }
+
+    /// The side that was modified later, where the two times are further apart than the clocks may
+    /// be.
+    fn later(
+        &self,
+        from: Side,
+        source: Option<Timestamp>,
+        target: Option<Timestamp>,
+    ) -> Option<Side> {
+        let apart = source?.duration_since(target?);
+        let skew = SignedDuration::try_from(self.settings.clock_skew).unwrap_or_default();
+        if apart > skew {
+            Some(from)
+        } else if apart < -skew {
+            Some(from.other())
+        } else {
+            None
+        }
+    }
+}
+
+/// A value that a person gave for this one change stands on neither side yet: from the target it
+/// travels back to the source.
+fn give_back(map: &CompiledMap, errand: &Errand, upsert: &Upsert, merged: &mut Merged) {
+    let columns = upsert.truth.iter().map(|(column, _)| column);
+    let amended = map.fields_reading(errand.from, columns);
+    for ours in &upsert.translation.columns {
+        let stands =
+            merged.write.get(&ours.column).is_some() || merged.agreed.contains(&ours.column);
+        if amended.contains(ours.field) && map.field_flows(ours.field, errand.to()) && stands {
+            merged.given.push(ours.column.clone());
+        }
+    }
+}
+
+fn modified(target: &Target) -> Option<Timestamp> {
+    match target {
+        Target::Read(record) => record.modified,
+        _ => None,
+    }
+}
+
+impl Upsert {
+    /// Lets the fields wait that a person has to decide; everything else goes on.
+    pub(super) fn hold(&mut self, map: &CompiledMap, errand_key: &duet_map::Key, held: &FieldSet) {
+        if held.is_empty() {
+            return;
+        }
+        let message = format!(
+            "both sides changed {}; `duet conflicts` shows both values, and `duet conflicts resolve` \
+             decides",
+            map.field_names(held).join(", ")
+        );
+        let token = decided_token(map.id(), errand_key);
+        self.later = Some(match self.later.take() {
+            None => {
+                let park = Park {
+                    reason: ParkReason::Conflict,
+                    code: Code(2120),
+                    message,
+                    waits_for: vec![token],
+                };
+                (held.clone(), park)
+            }
+            Some((fields, mut park)) => {
+                park.message = format!("{}; {message}", park.message);
+                park.waits_for.push(token);
+                (fields.union(held), park)
+            }
+        });
+    }
+}
+
+/// What a merge leaves to remember: what policies decided, and what becomes of the open conflict.
+pub(super) fn remember(
+    errand: &Errand,
+    target: &Target,
+    merged: &Merged,
+) -> (Option<NewConflict>, OpenConflict) {
+    let of = |fields: Vec<&MergedConflict>| {
+        if fields.is_empty() {
+            return None;
+        }
+        let mut policies: Vec<Conflicts> = fields.iter().map(|field| field.policy).collect();
+        policies.sort_unstable();
+        policies.dedup();
+        let policies: Vec<&str> = policies.into_iter().map(Conflicts::as_str).collect();
+        Some(NewConflict {
+            kind: if errand.pair.is_some() {
+                ConflictKind::Fields
+            } else {
+                ConflictKind::Meeting
+            },
+            policy: policies.join(", "),
+            fields: fields.into_iter().map(field_conflict).collect(),
+            touched: touched(errand, target),
+        })
+    };
+    let undecided = |conflict: &&MergedConflict| conflict.winner.is_none() && !conflict.decided;
+    let by_policy = |conflict: &&MergedConflict| conflict.winner.is_some() && !conflict.decided;
+    let decided = of(merged.conflicts.iter().filter(by_policy).collect());
+    let waits = of(merged.conflicts.iter().filter(undecided).collect());
+
+    let to = errand.to();
+    let settled = |column: &str| {
+        merged.write.get(column).is_some()
+            || merged.agreed.iter().any(|agreed| agreed == column)
+            || merged
+                .conflicts
+                .iter()
+                .any(|one| !merged.held.contains(one.field) && column_of(one, to) == column)
+    };
+    let open = match (waits, errand.conflict.as_deref()) {
+        (Some(mut waits), Some(open)) if open.kind != ConflictKind::Deletion => {
+            // What this change says nothing about still waits.
+            let others = open.fields.iter().filter(|field| {
+                let column = field.column(to);
+                !settled(column) && waits.fields.iter().all(|new| new.column(to) != column)
+            });
+            let others: Vec<FieldConflict> = others.cloned().collect();
+            waits.fields.extend(others);
+            OpenConflict::Waits(waits)
+        }
+        (Some(waits), _) => OpenConflict::Waits(waits),
+        (None, None) => OpenConflict::Keep,
+        (None, Some(open))
+            if open.kind == ConflictKind::Deletion
+                || open.fields.iter().all(|field| settled(field.column(to))) =>
+        {
+            if open.decision.is_some() {
+                OpenConflict::Resolved
+            } else {
+                OpenConflict::Gone("both sides agree".to_owned())
+            }
+        }
+        (None, Some(_)) => OpenConflict::Keep,
+    };
+    (decided, open)
+}
+
+fn column_of(conflict: &MergedConflict, side: Side) -> &str {
+    match side {
+        Side::Left => &conflict.left_column,
+        Side::Right => &conflict.right_column,
+    }
+}
+
+fn field_conflict(field: &MergedConflict) -> FieldConflict {
+    FieldConflict {
+        left_column: field.left_column.clone(),
+        right_column: field.right_column.clone(),
+        base: field.base.clone(),
+        left: field.left.clone(),
+        right: field.right.clone(),
+        winner: field.winner,
+    }
+}
+
+fn touched(errand: &Errand, target: &Target) -> PerSide<Touch> {
+    let mut touched = PerSide::default();
+    if let Wish::Upsert(upsert) = &errand.wish {
+        touched[errand.from] = upsert.touch.clone();
+    }
+    if let Target::Read(record) = target {
+        touched[errand.to()] = Touch {
+            by: record.modified_by.clone(),
+            at: record.modified,
+        };
+    }
+    touched
+}
+
+/// What a deletion would take with it: the fields that changed on the surviving side.
+fn endangered(
+    map: &CompiledMap,
+    survivor: Side,
+    row: &Row,
+    image: Option<&Row>,
+) -> Vec<FieldConflict> {
+    let Some(image) = image else {
+        return Vec::new();
+    };
+    let changed = map.diff(survivor, row, image);
+    changed
+        .iter()
+        .map(|field| {
+            let mut one = FieldSet::new();
+            one.insert(field);
+            let columns = PerSide::from_fn(|side| map.column_names(side, &one).first().cloned());
+            let column = columns[survivor].clone().unwrap_or_default();
+            let value = row.value(&column).clone();
+            let (left, right) = match survivor {
+                Side::Left => (value, Value::Null),
+                Side::Right => (Value::Null, value),
+            };
+            FieldConflict {
+                left_column: columns.left.clone().unwrap_or_default(),
+                right_column: columns.right.clone().unwrap_or_default(),
+                base: image.get(&column).cloned(),
+                left,
+                right,
+                winner: None,
+            }
+        })
+        .collect()
+}
+
+impl Core {
+    /// A changed record whose counterpart was deleted. `Ok`: create it again.
+    pub(super) fn changed_and_deleted(
+        &self,
+        map: &CompiledMap,
+        errand: Errand,
+        target: Target,
+    ) -> Result<Situation, Box<End>> {
+        let (from, to) = (errand.from, errand.to());
+        let Wish::Upsert(upsert) = &errand.wish else {
+            return Ok(Situation { errand, target });
+        };
+        if upsert.recreates {
+            return Ok(Situation {
+                errand,
+                target: Target::Absent,
+            });
+        }
+        let decided = errand.conflict.as_deref().and_then(decided_side);
+        if decided == Some(to)
+            && let Some(deletion) = deletion_of(map, &errand, to)
+        {
+            let why = "a person chose the deletion over this change".to_owned();
+            return Err(Box::new(End {
+                settlement: errand.ends(Outcome::Discarded(why)),
+                still_to_come: Some(Box::new(deletion)),
+            }));
+        }
+        let image = errand
+            .pair
+            .as_ref()
+            .map(|pair| &pair.body.halves[from].image);
+        let conflict = NewConflict {
+            kind: ConflictKind::Deletion,
+            policy: Conflicts::Manual.as_str().to_owned(),
+            fields: endangered(map, from, &upsert.row, image),
+            touched: touched(&errand, &target),
+        };
+        let message = format!(
+            "the record was changed on the {from} side and deleted on the {to} side; decide with \
+             `duet conflicts resolve`, delete it here too, or create it there again"
+        );
+        Err(Box::new(undecided(
+            map,
+            errand,
+            Code(2104),
+            message,
+            conflict,
+        )))
+    }
+
+    /// A deletion that meets a change of the other record. `Ok`: the deletion stands.
+    pub(super) fn deleted_and_changed(
+        &self,
+        map: &CompiledMap,
+        errand: Errand,
+        target: Target,
+    ) -> Result<Situation, Box<End>> {
+        let (from, to) = (errand.from, errand.to());
+        let Target::Read(record) = &target else {
+            return Ok(Situation { errand, target });
+        };
+        let image = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
+        let fields = endangered(map, to, &record.row, image);
+        if fields.is_empty() {
+            return Ok(Situation { errand, target });
+        }
+        let known = errand
+            .conflict
+            .as_deref()
+            .filter(|conflict| conflict.kind == ConflictKind::Deletion);
+        match known.and_then(decided_side) {
+            // What was decided about is still what stands there.
+            Some(side) if side == from && known.is_some_and(|known| known.fields == fields) => {
+                return Ok(Situation { errand, target });
+            }
+            Some(side) if side == to => {
+                let change = Box::new(NewChange {
+                    map: map.id().to_owned(),
+                    side: to,
+                    key: errand.key.clone(),
+                    record: record.id.clone(),
+                    kind: ChangeKind::Upsert {
+                        row: record.row.clone(),
+                        version: record.version.clone(),
+                        modified: record.modified,
+                        by: record.modified_by.clone(),
+                    },
+                    tick: 0,
+                    origin: Origin::Live,
+                    amendment: Amendment {
+                        recreate: true,
+                        ..Amendment::default()
+                    },
+                });
+                let why = "a person chose the other side's change over this deletion".to_owned();
+                return Err(Box::new(End {
+                    settlement: errand.ends(Outcome::Discarded(why)),
+                    still_to_come: Some(change),
+                }));
+            }
+            _ => {}
+        }
+        let conflict = NewConflict {
+            kind: ConflictKind::Deletion,
+            policy: Conflicts::Manual.as_str().to_owned(),
+            fields,
+            touched: touched(&errand, &target),
+        };
+        let message = format!(
+            "the record was deleted on the {from} side and changed on the {to} side; decide with \
+             `duet conflicts resolve`, delete it there too, or create it here again"
+        );
+        Err(Box::new(undecided(
+            map,
+            errand,
+            Code(2105),
+            message,
+            conflict,
+        )))
+    }
+}
+
+/// The deletion on a side of an errand's pair, as a change of its own.
+fn deletion_of(map: &CompiledMap, errand: &Errand, side: Side) -> Option<NewChange> {
+    let pair = errand.pair.as_ref()?;
+    Some(NewChange {
+        map: map.id().to_owned(),
+        side,
+        key: pair.body.key.clone(),
+        record: pair.body.halves[side].record.clone()?,
+        kind: ChangeKind::Delete,
+        tick: errand.looked,
+        origin: Origin::Live,
+        amendment: Amendment {
+            confirmed: true,
+            ..Amendment::default()
+        },
+    })
+}
+
+/// Parks a change until a person has decided between a deletion here and a change there.
+fn undecided(
+    map: &CompiledMap,
+    errand: Errand,
+    code: Code,
+    message: String,
+    conflict: NewConflict,
+) -> End {
+    let park = Park {
+        reason: ParkReason::Conflict,
+        code,
+        message,
+        waits_for: vec![decided_token(map.id(), &errand.key)],
+    };
+    let mut settlement = errand.ends(Outcome::Parked { park, writes: 0 });
+    settlement.open_conflict = OpenConflict::Waits(conflict);
+    settlement.into()
+}
+
+/// What becomes of a pair's open conflict when the pair ends.
+pub(super) fn ended_with_pair(errand: &Errand) -> OpenConflict {
+    match errand.conflict.as_deref() {
+        None => OpenConflict::Keep,
+        Some(conflict) if conflict.decision.is_some() => OpenConflict::Resolved,
+        Some(_) => OpenConflict::Gone("the record was deleted".to_owned()),
+    }
+}
+
+impl Landing {
+    /// Whether the other record is a new one in an old pair.
+    pub(super) fn recreated(&self) -> bool {
+        let absent = matches!(self.target, Target::Absent);
+        absent && matches!(&self.errand.wish, Wish::Upsert(upsert) if upsert.recreates)
+    }
+}
