@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod check;
+pub mod compare;
 pub mod completions;
 pub mod conflicts;
 pub mod deletes;
@@ -18,6 +19,7 @@ pub mod parked;
 pub mod pause;
 pub mod refresh;
 pub mod relink;
+pub mod repair;
 pub mod resume;
 pub mod retry;
 pub mod run;
@@ -113,6 +115,10 @@ pub enum Command {
     Conflicts(conflicts::ConflictsArgs),
     /// List mass deletions that wait for a person, and confirm them
     Deletes(deletes::DeletesArgs),
+    /// Read both sides and tell where they differ
+    Compare(compare::CompareArgs),
+    /// Put drift right as the master has it; a plan first
+    Repair(repair::RepairArgs),
     /// Check that every captured change stands in exactly one box
     Audit(audit::AuditArgs),
     /// Tell the story of a record
@@ -189,6 +195,8 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Retry(args) => retry::run(args, &global, terminal).await,
             Command::Conflicts(args) => conflicts::run(args, &global, terminal).await,
             Command::Deletes(args) => deletes::run(args, &global, terminal).await,
+            Command::Compare(args) => compare::run(args, &global, terminal).await,
+            Command::Repair(args) => repair::run(args, &global, terminal).await,
             Command::Audit(args) => audit::run(&args, &global, terminal).await,
             Command::Init(args) => init::run(*args, &global, terminal).await,
             Command::Import(args) => import::run(args, &global, terminal).await,

@@ -13,8 +13,8 @@
 
 pub mod cli;
 pub mod config;
-pub mod connectors;
 pub mod confirmation;
+pub mod connectors;
 pub mod demo;
 pub mod environment;
 pub mod error_pages;

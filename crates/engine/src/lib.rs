@@ -8,7 +8,8 @@
 //! 3. [`sessions`]: one engine after the other, as maps and schemas change.
 //! 4. [`orders`]: what people order of maps while they run; [`alerts`]: what rules order;
 //!    [`decisions`]: what people decide about conflicts and parked changes.
-//! 5. [`progress`]: what the engine tells while it works.
+//! 5. [`reconcile`]: both sides compared, and drift put right.
+//! 6. [`progress`]: what the engine tells while it works.
 
 pub mod alerts;
 mod apply;
@@ -27,6 +28,7 @@ mod live;
 pub mod orders;
 pub mod progress;
 pub mod project;
+pub mod reconcile;
 mod resolve;
 mod retention;
 pub mod sessions;
