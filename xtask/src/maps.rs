@@ -121,6 +121,7 @@ fn build(
             .map(|line| field(line))
             .collect::<anyhow::Result<_>>()?,
         assumed,
+        allow: Vec::new(),
     })
 }
 

@@ -46,6 +46,16 @@ pub mod codes {
     pub const NO_MAP_NAMED: Code = Code(5150);
     /// No map that was named has examples.
     pub const NO_EXAMPLES: Code = Code(5151);
+    /// A company in scope does not exist.
+    pub const COMPANY_UNKNOWN: Code = Code(5120);
+    /// Company codes are empty or not unique.
+    pub const COMPANY_CODES: Code = Code(5121);
+    /// A side is another environment than when the lock was written.
+    pub const ENVIRONMENT_MOVED: Code = Code(5122);
+    /// The lock does not read.
+    pub const LOCK_UNREADABLE: Code = Code(5123);
+    /// The lock cannot be written.
+    pub const LOCK_UNWRITABLE: Code = Code(5124);
     /// Something happened that should be impossible.
     pub const BUG: Code = Code(5070);
 }

@@ -3,6 +3,7 @@
 //! 1. [`cli`] parses arguments; each command is a thin file over the library crates.
 //! 2. [`config`] reads `duet.yaml`, [`map_files`] the maps, [`schemas`] what both sides promise;
 //!    [`project`] puts them together into an engine, [`live`] runs it.
+//!    [`checking`] finds trouble before that.
 //!    [`environment`] tells whose records a store holds, [`notifier`] posts alerts.
 //! 3. [`packages`] are the out-of-the-box maps, installed by module; [`microsoft`] brings the maps
 //!    of Dual-write in and out.
@@ -11,6 +12,7 @@
 //! 6. [`terminal`], [`render`], [`progress`], [`report`]: how findings and data reach people and
 //!    programs; [`failure`] and [`exit`] tell how a command ended.
 
+pub mod checking;
 pub mod cli;
 pub mod config;
 pub mod confirmation;

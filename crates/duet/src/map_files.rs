@@ -7,7 +7,7 @@ use crate::packages::MANIFEST;
 use duet_map::diagnostic::{Diagnostic, Severity};
 use duet_map::example::ENDING;
 use duet_map::file::MapFile;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The text of one map file.
@@ -17,17 +17,19 @@ pub struct Source {
     pub file: String,
     /// What is in it.
     pub text: String,
+    /// Which entry of `maps:` names it first, counted from 0: the order that its owner gave.
+    pub rank: usize,
 }
 
-/// Reads all of them, in the order of their paths.
+/// Reads all of them, each once, in the order of their paths.
 pub fn read(config: &Config) -> Result<Vec<Source>, Failure> {
     named(&config.folder, &config.maps)
 }
 
 /// Reads the map files that these entries name, which start from `folder`.
 pub fn named(folder: &Path, entries: &[String]) -> Result<Vec<Source>, Failure> {
-    let mut paths = BTreeSet::new();
-    for entry in entries {
+    let mut paths = BTreeMap::new();
+    for (rank, entry) in entries.iter().enumerate() {
         let found = matching(folder, entry)?;
         if found.is_empty() {
             return Err(Failure::new(
@@ -39,14 +41,17 @@ pub fn named(folder: &Path, entries: &[String]) -> Result<Vec<Source>, Failure> 
                     .to_owned(),
             ));
         }
-        paths.extend(found);
+        for path in found {
+            paths.entry(path).or_insert(rank);
+        }
     }
     paths
         .into_iter()
-        .map(|path| match std::fs::read_to_string(&path) {
+        .map(|(path, rank)| match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Source {
                 file: path.display().to_string(),
                 text,
+                rank,
             }),
             Err(error) => Err(unreadable(&path, &error)),
         })
@@ -200,6 +205,7 @@ fields: [CUSTOMERACCOUNT = accountnumber]
         let source = |file: &str| Source {
             file: file.to_owned(),
             text: text.to_owned(),
+            rank: 0,
         };
         let (files, findings) = parse(&[source("one.yaml"), source("two.yaml")]);
         assert_eq!(files.len(), 1);

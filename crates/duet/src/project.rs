@@ -127,36 +127,19 @@ pub fn systems(config: &Config) -> Result<PerSide<Arc<dyn System>>, Failure> {
     })
 }
 
-/// What a check found.
+/// What comes of compiling: the maps, what is wrong with the others, and further findings.
 #[derive(Debug)]
-pub struct Checked {
-    /// How many map files there are.
-    pub maps: usize,
-    /// Everything found in them.
+pub struct Compiled {
+    /// The maps that compile.
+    pub maps: Vec<CompiledMap>,
+    /// The others, each with its findings.
+    pub failed: Vec<(MapFile, Vec<Diagnostic>)>,
+    /// What is said about the maps that compile.
     pub findings: Vec<Diagnostic>,
 }
 
-/// Parses every map, fetches the schemas of both sides and compiles; collects all findings.
-pub async fn check(config: &Config) -> Result<Checked, Failure> {
-    let sources = map_files::read(config)?;
-    let systems = systems(config)?;
-    let maps = sources.len();
-    let (files, mut findings) = map_files::parse(&sources);
-    let schemas = schemas::fetch(&systems, &files).await?;
-    let compiled = compile(&files, &schemas);
-    findings.extend(compiled.findings);
-    findings.extend(compiled.failed.into_iter().flat_map(|(_, more)| more));
-    Ok(Checked { maps, findings })
-}
-
-/// What comes of compiling: the maps, what is wrong with the others, and further findings.
-struct Compiled {
-    maps: Vec<CompiledMap>,
-    failed: Vec<(MapFile, Vec<Diagnostic>)>,
-    findings: Vec<Diagnostic>,
-}
-
-fn compile(files: &[MapFile], schemas: &PerSide<SchemaSet>) -> Compiled {
+/// Compiles every map.
+pub fn compile(files: &[MapFile], schemas: &PerSide<SchemaSet>) -> Compiled {
     let mut compiled = Compiled {
         maps: Vec::with_capacity(files.len()),
         failed: Vec::new(),

@@ -35,6 +35,12 @@ impl Terminal {
         self.json
     }
 
+    /// The same terminal with data as JSON, or not.
+    #[must_use]
+    pub const fn with_json(self, json: bool) -> Self {
+        Self { json, ..self }
+    }
+
     /// Whether standard error is a terminal, so that bars make sense.
     pub const fn live(self) -> bool {
         self.live

@@ -94,3 +94,20 @@ fn every_key_of_the_configuration_is_documented() {
         }
     }
 }
+
+#[test]
+fn nearly_every_known_error_of_dual_write_is_told() {
+    let text = fs::read_to_string(root().join("docs/reference/check.md")).unwrap();
+    let (_, table) = text.split_once("| class | when | codes |").unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert_eq!(rows.len(), 37);
+    let covered = rows.iter().filter(|row| {
+        let when = row.split('|').nth(2).unwrap_or_default().trim();
+        when != "–" && row.contains("](../errors/DUET")
+    });
+    assert_eq!(covered.count(), 35);
+}

@@ -76,6 +76,81 @@ pub const BAD_DEACTIVATION: Code = Code(1061);
 /// Deletions deactivate, and nothing says how in this table.
 pub const NO_DEACTIVATION: Code = Code(1062);
 
+/// A key column looks like something that people rewrite.
+pub const KEY_MUTABLE: Code = Code(1100);
+/// A key column may be empty on both sides.
+pub const KEY_MAY_BE_EMPTY: Code = Code(1101);
+/// Two records of one side share one key on the other.
+pub const KEY_COLLAPSES: Code = Code(1102);
+/// What a lookup is found by is not unique where it is sought.
+pub const LOOKUP_NOT_UNIQUE: Code = Code(1110);
+/// No map of the project brings what a lookup points at.
+pub const LOOKUP_UNOWNED: Code = Code(1111);
+/// A lookup of a shared map leads into a table that keeps rows by company.
+pub const LOOKUP_WITHOUT_COMPANY: Code = Code(1112);
+/// The map that owns a referenced table sends nothing to the side that is searched.
+pub const LOOKUP_OWNER_SILENT: Code = Code(1113);
+/// A row needs many lookups.
+pub const MANY_LOOKUPS: Code = Code(1114);
+/// A filter asks for nothing in a column that is never empty.
+pub const FILTER_NEVER_EMPTY: Code = Code(1120);
+/// A filter reads a column that the map does not carry.
+pub const FILTER_UNMAPPED: Code = Code(1121);
+/// What Duet creates does not pass the filter of the side it is created on.
+pub const FILTER_NOT_MET: Code = Code(1122);
+/// What Duet creates may fall outside the filter of the side it is created on.
+pub const FILTER_MAY_NOT_MEET: Code = Code(1123);
+/// A filter that no row can pass.
+pub const FILTER_EMPTY: Code = Code(1124);
+/// A required column is filled from one that may be empty.
+pub const REQUIRED_FROM_OPTIONAL: Code = Code(1130);
+/// A column can be set in a new record only, and its field travels later too.
+pub const WRITTEN_ONCE: Code = Code(1131);
+/// The target holds a narrower range of numbers than the source.
+pub const RANGE_MISMATCH: Code = Code(1132);
+/// A column that its system computes travels.
+pub const COMPUTED_SOURCE: Code = Code(1133);
+/// A table keeps versions of a record by date, and the key does not tell them apart.
+pub const DATE_EFFECTIVE: Code = Code(1134);
+/// A table cannot tell what changed.
+pub const NOT_TRACKED: Code = Code(1135);
+/// The side that wins sends nothing.
+pub const SILENT_MASTER: Code = Code(1136);
+/// A field that travels both ways comes back as something else.
+pub const DOES_NOT_ROUND_TRIP: Code = Code(1140);
+/// Two maps write one column, and nothing keeps their rows apart.
+pub const RIVALS: Code = Code(1142);
+/// Maps that refer to each other in a circle.
+pub const CYCLE: Code = Code(1150);
+/// A map stands before one that it leans on.
+pub const WRONG_ORDER: Code = Code(1151);
+/// No companies are named, so all are in scope.
+pub const COMPANIES_UNSCOPED: Code = Code(1152);
+/// Many maps share one table.
+pub const CROWDED_TABLE: Code = Code(1153);
+/// A large table takes part whole.
+pub const LARGE_TABLE: Code = Code(1154);
+/// A table or column is gone since the lock was written.
+pub const DRIFT_GONE: Code = Code(1160);
+/// A column has another type than when the lock was written.
+pub const DRIFT_TYPE: Code = Code(1161);
+/// A column holds less than when the lock was written.
+pub const DRIFT_NARROWER: Code = Code(1162);
+/// A table demands or forbids more than when the lock was written.
+pub const DRIFT_DEMANDS: Code = Code(1163);
+/// The keys of a table are others than when the lock was written.
+pub const DRIFT_KEYS: Code = Code(1164);
+/// The values of a column are others than when the lock was written.
+pub const DRIFT_MEMBERS: Code = Code(1165);
+/// A map says something else than when the lock was written, under the same version.
+pub const DRIFT_MAP: Code = Code(1166);
+/// A map of the lock is not in the project any more.
+pub const DRIFT_MAP_GONE: Code = Code(1167);
+/// A map accepts a finding that does not arise.
+pub const ALLOW_UNUSED: Code = Code(1170);
+/// A map accepts a finding that stops it.
+pub const ALLOW_ERROR: Code = Code(1171);
+
 /// A text that should hold a map of Dual-write is no JSON.
 pub const NOT_JSON: Code = Code(1200);
 /// A document holds no map of Dual-write, or a leg joins no tables.

@@ -5,6 +5,7 @@
 
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// A stable code (`DUET1004`). The first digit names the area: 1 maps and schemas, 2 rows and
 /// values, 3 systems, 4 store and engine, 5 configuration and command line.
@@ -14,6 +15,25 @@ pub struct Code(pub u16);
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DUET{:04}", self.0)
+    }
+}
+
+/// A text that is no code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a code is written DUET1051")]
+pub struct NoCode;
+
+impl FromStr for Code {
+    type Err = NoCode;
+
+    fn from_str(text: &str) -> Result<Self, NoCode> {
+        let digits = text.strip_prefix("DUET").filter(|digits| {
+            digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit())
+        });
+        digits
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or(NoCode)
     }
 }
 

@@ -27,7 +27,7 @@ mod parse;
 mod print;
 pub(crate) mod yaml;
 
-use crate::diagnostic::Place;
+use crate::diagnostic::{Code, Place};
 use crate::side::{PerSide, Side};
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +64,19 @@ pub struct MapFile {
     pub fields: Vec<Field>,
     /// What the author supposed without a published source.
     pub assumed: Vec<String>,
+    /// Findings that the author has looked at and accepts.
+    pub allow: Vec<Allowed>,
+}
+
+/// A finding that a map accepts: `{ code: DUET1051, column: creditlimit, why: cents suffice }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// The finding's code, with its place.
+    pub code: Marked<Code>,
+    /// Only findings at lines that mention this column; every line otherwise.
+    pub column: Option<String>,
+    /// Why it does no harm here.
+    pub why: String,
 }
 
 /// One side's table.

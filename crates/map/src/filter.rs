@@ -6,12 +6,14 @@
 //! [`Dialect::of`] can tell them apart.
 
 mod predicate;
+mod reach;
 mod text;
 pub mod xpp;
 
 use odata::expr::Expr;
 
 pub(crate) use predicate::Predicate;
+pub(crate) use reach::{Known, Verdict, alike};
 
 /// The language a filter is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,10 @@
 //! 4. A row's way through it: [`key`], [`image`] (diff), [`lookup`]s, [`translate`], [`merge`],
 //!    [`check`], and after the write the image again.
 //! 5. [`microsoft`] reads and writes the map documents of Dual-write.
-//! 6. [`order`] sorts maps so that what is referenced comes first.
+//! 6. [`analysis`] finds what maps that compile will do that nobody wants.
+//! 7. [`order`] sorts maps so that what is referenced comes first.
 
+pub mod analysis;
 mod canonical;
 pub mod check;
 pub mod codes;

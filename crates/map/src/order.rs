@@ -1,6 +1,7 @@
 //! The order in which maps run first: whatever a lookup points at comes before it.
 
 use crate::compiled::CompiledMap;
+use crate::side::Side;
 
 /// Maps in the order of their dependencies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,8 +25,39 @@ impl Order {
 /// One lookup of a map to another map's table.
 struct Edge {
     to: usize,
+    side: Side,
     column: String,
     required: bool,
+}
+
+/// One map's lookup into another map's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dependency {
+    /// The map that leans, by its index.
+    pub(crate) from: usize,
+    /// The map that it leans on.
+    pub(crate) to: usize,
+    /// The side of the lookup.
+    pub(crate) side: Side,
+    /// The lookup column.
+    pub(crate) column: String,
+    /// Whether a record cannot exist without it.
+    pub(crate) required: bool,
+}
+
+/// Every lookup of the maps into each other's tables.
+pub(crate) fn dependencies(maps: &[CompiledMap]) -> Vec<Dependency> {
+    let mut found = Vec::new();
+    for from in 0..maps.len() {
+        found.extend(edges_of(from, maps).into_iter().map(|edge| Dependency {
+            from,
+            to: edge.to,
+            side: edge.side,
+            column: edge.column,
+            required: edge.required,
+        }));
+    }
+    found
 }
 
 /// Sorts maps so that referenced tables come first. Among maps that do not depend on each other
@@ -83,6 +115,7 @@ fn edges_of(map: usize, maps: &[CompiledMap]) -> Vec<Edge> {
             if owns {
                 edges.push(Edge {
                     to,
+                    side: lookup.side,
                     column: lookup.column.clone(),
                     required: lookup.required,
                 });

@@ -7,7 +7,7 @@ use crate::value::Value;
 /// A compiled value map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ValueMap {
-    pairs: Vec<PerSide<Value>>,
+    pub(crate) pairs: Vec<PerSide<Value>>,
 }
 
 impl ValueMap {

@@ -81,7 +81,7 @@ fn what_is_no_map_file() {
       > write a map into it
     ");
     insta::assert_snapshot!(told("map: [a"), @"Error DUET1001 2:1+1 this is not readable as YAML: while parsing a flow sequence, expected ',' or ']'");
-    insta::assert_snapshot!(told("- a"), @"Error DUET1004 1:1+1 here is a list, wanted is a map file with the keys `map`, `version`, `why`, `left`, `right`, `company`, `key`, `master`, `conflicts`, `deletes`, `allocates`, `fields`, `assumed`");
+    insta::assert_snapshot!(told("- a"), @"Error DUET1004 1:1+1 here is a list, wanted is a map file with the keys `map`, `version`, `why`, `left`, `right`, `company`, `key`, `master`, `conflicts`, `deletes`, `allocates`, `fields`, `assumed`, `allow`");
     insta::assert_snapshot!(told("map: &x a"), @"
     Error DUET1001 1:6+4 this is not readable as YAML: map files have no anchors, aliases or tags
       > write the value out; quote a text that begins with `&`, `*` or `!`

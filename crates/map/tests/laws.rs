@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use duet_map::file::{Company, Conflicts, Deletes, Direction, End, Field, KeyPart, Mark, Marked};
+use duet_map::file::{
+    Allowed, Company, Conflicts, Deletes, Direction, End, Field, KeyPart, Mark, Marked,
+};
 use duet_map::{
-    Column, ColumnType, CompiledMap, MapFile, PerSide, Reference, ResolvedLookups, Row, SchemaSet,
-    Side, TableSchema, Value,
+    Code, Column, ColumnType, CompiledMap, MapFile, PerSide, Reference, ResolvedLookups, Row,
+    SchemaSet, Side, TableSchema, Value,
 };
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -479,6 +481,19 @@ fn any_row() -> impl Strategy<Value = Row> {
     )
 }
 
+fn allowed() -> impl Strategy<Value = Allowed> {
+    (
+        "[ -~]{1,12}",
+        prop::option::of("[a-z_]{1,8}"),
+        1000..2000u16,
+    )
+        .prop_map(|(why, column, code)| Allowed {
+            code: Marked::unplaced(Code(code)),
+            column,
+            why: why.trim().to_owned() + ".",
+        })
+}
+
 fn any_file() -> impl Strategy<Value = MapFile> {
     let word = || {
         "[A-Za-z_][A-Za-z0-9_]{0,8}"
@@ -582,6 +597,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
         prop::collection::vec(key, 1..4),
         prop::collection::vec(field, 0..6),
         prop::collection::vec(text(), 0..3),
+        prop::collection::vec(allowed(), 0..3),
     )
         .prop_map(
             |(
@@ -590,6 +606,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                 key,
                 fields,
                 assumed,
+                allow,
             )| {
                 let side = |left: bool| if left { Side::Left } else { Side::Right };
                 let deletes = [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate][deletes];
@@ -620,6 +637,7 @@ fn any_file() -> impl Strategy<Value = MapFile> {
                     allocates: allocates.map(side),
                     fields,
                     assumed,
+                    allow,
                 }
             },
         )

@@ -260,17 +260,10 @@ fn field_kind(
         return enums.by_name(name).unwrap_or(by_name);
     };
     match &column.kind {
-        ColumnKind::String { max_length } => match by_name {
-            // Published lengths bound a key; F&O's own lengths are not published.
-            FieldKind::String { max_length: own } if column.assumed => {
-                FieldKind::String { max_length: own }
-            }
-            FieldKind::String { max_length: own } => FieldKind::String {
-                max_length: own.min(*max_length),
-            },
-            _ => FieldKind::String {
-                max_length: *max_length,
-            },
+        // F&O's own lengths are not published. A length that differs from its counterpart's would
+        // be a clash that nobody has published, so the two are assumed to be alike.
+        ColumnKind::String { max_length } => FieldKind::String {
+            max_length: *max_length,
         },
         ColumnKind::Memo { max_length } => FieldKind::String {
             max_length: *max_length,

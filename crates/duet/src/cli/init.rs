@@ -1,6 +1,7 @@
 //! `duet init`: a new project from two connections and what their systems hold.
 
 use super::Global;
+use crate::checking::{self, Request};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -10,10 +11,8 @@ use crate::init::survey::{self, Survey};
 use crate::init::{codes, write};
 use crate::packages::install::{self, Wishes};
 use crate::packages::{self, Package};
-use crate::project;
 use crate::terminal::{Terminal, table};
 use clap::Args;
-use duet_map::diagnostic::Severity;
 use duet_map::side::PerSide;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -202,14 +201,8 @@ pub async fn run(args: InitArgs, global: &Global, terminal: Terminal) -> Result<
         };
         install::install(&folder.join("maps"), &chosen, wishes)?;
         write::write(&global.config, &text)?;
-        let checked = project::check(&parse(&text)?).await?;
-        let count = |severity| {
-            let findings = checked.findings.iter();
-            findings
-                .filter(|finding| finding.severity == severity)
-                .count()
-        };
-        (report.errors, report.warnings) = (count(Severity::Error), count(Severity::Warning));
+        let checked = checking::check(&parse(&text)?, &Request::default()).await?;
+        (report.errors, report.warnings) = (checked.errors, checked.warnings);
     }
     terminal.data(&report, |report| told(report, &args, &file));
     Ok(if report.errors > 0 {

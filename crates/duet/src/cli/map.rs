@@ -70,6 +70,7 @@ fn one(named: &str) -> Result<MapFile, Failure> {
             .map(|(file, text)| Source {
                 file: file.to_owned(),
                 text: text.to_owned(),
+                rank: 0,
             })
     };
     let Some(source) = source else {

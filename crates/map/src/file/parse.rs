@@ -4,14 +4,14 @@
 
 use super::notation::{self, Direction, Line, Operand};
 use super::yaml::{self, Content, Node};
-use super::{Company, Conflicts, Deletes, End, Field, KeyPart, MapFile, Mark, Marked};
+use super::{Allowed, Company, Conflicts, Deletes, End, Field, KeyPart, MapFile, Mark, Marked};
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic, Place, Severity};
 use crate::near;
 use crate::side::{PerSide, Side};
 use std::sync::Arc;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "map",
     "version",
     "why",
@@ -25,8 +25,10 @@ const KEYS: [&str; 13] = [
     "allocates",
     "fields",
     "assumed",
+    "allow",
 ];
 const END_KEYS: [&str; 2] = ["entity", "filter"];
+const ALLOW_KEYS: [&str; 3] = ["code", "column", "why"];
 const FIELD_KEYS: [&str; 7] = [
     "left",
     "right",
@@ -111,6 +113,10 @@ impl Reader {
             let texts = self.list(node).iter().filter_map(|n| self.text(n));
             texts.map(|text| text.value).collect()
         });
+        let allow = entries.get("allow").map_or(Vec::new(), |node| {
+            let items = self.list(node).iter();
+            items.filter_map(|item| self.allowed(item)).collect()
+        });
         Some(MapFile {
             map: map?,
             version: version?,
@@ -128,6 +134,34 @@ impl Reader {
             allocates: allocates?,
             fields: fields?,
             assumed,
+            allow,
+        })
+    }
+
+    fn allowed(&mut self, node: &Node) -> Option<Allowed> {
+        let entries = self.entries(node, &ALLOW_KEYS, "an accepted finding")?;
+        let code = self.required(&entries, "code").and_then(|n| {
+            let text = self.text(n)?;
+            let code = text.value.parse().ok();
+            if code.is_none() {
+                let message = format!("`{}` is no code", text.value);
+                let fix = "write the finding's code, for example `DUET1051`";
+                self.report(codes::UNKNOWN_WORD, &n.at, message, Some(fix.to_owned()));
+            }
+            Some(Marked {
+                value: code?,
+                at: n.mark(),
+            })
+        });
+        let why = self.required(&entries, "why").and_then(|n| self.text(n));
+        let column = match entries.get("column") {
+            Some(node) => Some(self.text(node)?.value),
+            None => None,
+        };
+        Some(Allowed {
+            code: code?,
+            column,
+            why: why?.value,
         })
     }
 
@@ -583,6 +617,7 @@ fn example(key: &str) -> &'static str {
         "master" => "add `master: left` or `master: right`",
         "entity" => "add `entity:` with the table's name",
         "deactivate" => "add `deactivate: { right: { statecode: 1 } }`",
+        "code" => "add `code:` with the code of the finding",
         "direction" => "add `direction: \"=\"` or another arrow",
         _ => "add it",
     }

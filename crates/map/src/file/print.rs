@@ -56,6 +56,20 @@ impl fmt::Display for MapFile {
         for note in &self.assumed {
             writeln!(f, "  - {}", scalar(note, Context::Block))?;
         }
+        if !self.allow.is_empty() {
+            writeln!(f, "allow:")?;
+        }
+        for allowed in &self.allow {
+            let column = allowed.column.as_ref().map_or(String::new(), |column| {
+                format!(" column: {},", scalar(column, Context::Flow))
+            });
+            writeln!(
+                f,
+                "  - {{ code: {},{column} why: {} }}",
+                allowed.code.value,
+                scalar(&allowed.why, Context::Flow)
+            )?;
+        }
         Ok(())
     }
 }

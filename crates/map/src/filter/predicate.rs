@@ -54,8 +54,8 @@ pub(crate) enum Predicate {
 /// A column that a filter reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Operand {
-    name: String,
-    rule: Rule,
+    pub(super) name: String,
+    pub(super) rule: Rule,
 }
 
 /// Why a filter does not go with its table.

@@ -217,6 +217,7 @@ fn build(
         allocates: published.and_then(|map| map.allocates),
         fields: leg.fields.iter().flatten().cloned().collect(),
         assumed,
+        allow: Vec::new(),
     })
 }
 

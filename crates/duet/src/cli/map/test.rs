@@ -90,7 +90,11 @@ fn examples_of(source: &Source) -> Option<Source> {
     let stem = source.file.strip_suffix(".yaml")?;
     let file = format!("{stem}{ENDING}");
     let text = std::fs::read_to_string(Path::new(&file)).ok()?;
-    Some(Source { file, text })
+    Some(Source {
+        file,
+        text,
+        rank: 0,
+    })
 }
 
 async fn schemas(

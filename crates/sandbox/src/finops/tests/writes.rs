@@ -278,8 +278,8 @@ async fn what_an_entity_refuses_stands_in_the_infolog() {
             "The value 'Net99' in field 'PaymentTerms' is not found in the related table",
         ),
         (
-            with("PaymentDay", json!("x".repeat(11))),
-            "maximum length of 10",
+            with("PaymentDay", json!("x".repeat(101))),
+            "maximum length of 100",
         ),
     ];
     for (row, expected) in cases {
