@@ -3,10 +3,12 @@
 //! 1. Map files are read and parsed, the schemas of both sides fetched, every map compiled.
 //! 2. The rules of [`duet_map::analysis`] look at each map and at all of them together.
 //! 3. [`lock`]: what has changed since deployment. [`companies`]: whether those in scope exist.
-//! 4. Findings that a map accepts are set apart; [`sarif`] writes the rest for other tools.
+//! 4. [`sampling`], on request: how many rows would be parked, and by which rule.
+//! 5. Findings that a map accepts are set apart; [`sarif`] writes the rest for other tools.
 
 pub mod companies;
 pub mod lock;
+mod sampling;
 pub mod sarif;
 
 use crate::config::Config;
@@ -34,6 +36,8 @@ pub struct Request {
     pub lock: PathBuf,
     /// Whether to write the lock once nothing stops a map.
     pub save: bool,
+    /// How many rows of each table to look at.
+    pub rows: Option<usize>,
 }
 
 /// What a check found.
@@ -101,7 +105,12 @@ pub async fn check(config: &Config, request: &Request) -> Result<Checked, Failur
         systems,
     };
 
-    let rows = RowCounts::default();
+    let mut rows = RowCounts::default();
+    if let Some(most) = request.rows {
+        let (maps, systems) = (&subject.maps, &subject.systems);
+        let companies = &config.companies;
+        findings.extend(sampling::check(maps, systems, companies, most, &mut rows).await?);
+    }
     findings.extend(analysed(&subject, &ranks(&subject.maps, &sources), &rows));
     findings
         .extend(companies::check(&subject.maps, &subject.schemas, &subject.systems, config).await?);

@@ -1,6 +1,7 @@
 //! Whether the companies in scope exist on both sides, each once.
 
-use crate::config::{Config, SystemKind};
+use crate::config::Config;
+use crate::config::connection::Service;
 use crate::failure::{Failure, codes};
 use duet_map::CompiledMap;
 use duet_map::company::{code_column, company_table};
@@ -78,7 +79,7 @@ fn register(
             })
         });
     behind.or_else(|| {
-        (config.sides[side].system == SystemKind::FinOps).then(|| Register {
+        matches!(config.sides[side].service, Service::FinOps(_)).then(|| Register {
             table: LEGAL_ENTITIES.0.to_owned(),
             column: LEGAL_ENTITIES.1.to_owned(),
         })

@@ -4,7 +4,8 @@
 //! check tells what has changed since. It holds the parts of the schemas that maps lean on and the
 //! maps' own text; no secrets and no rows.
 
-use crate::config::{Config, Connection};
+use crate::config::Config;
+use crate::config::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
 use duet_map::analysis::drift::{self, Deployed};

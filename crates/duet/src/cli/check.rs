@@ -17,11 +17,12 @@ Examples:
   duet check
   duet check --deny warnings     warnings end with exit code 1 too
   duet check --only DUET1130     one kind of finding, each of them
+  duet check --data 5000         how many rows would be parked, and by which rule
   duet check --save              remember maps and schemas in duet.lock
   duet check --format sarif > duet.sarif
   duet check --json | jq -r '.findings[] | [.code, .message] | @tsv'
 
-Reads both systems' schemas and writes nothing to them. Exit code 1: something is denied.")]
+Reads both systems and writes nothing to them. Exit code 1: something is denied.")]
 pub struct CheckArgs {
     /// Findings that end with exit code 1 although they stop no map
     #[arg(long, value_name = "LEVEL")]
@@ -41,6 +42,9 @@ pub struct CheckArgs {
     /// How findings are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Look at rows too, the first 1000 of each table, and count those that would be parked
+    #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "1000")]
+    data: Option<usize>,
     /// Write duet.lock: maps and schemas as they are, for later checks to compare with
     #[arg(long)]
     save: bool,
@@ -75,6 +79,7 @@ pub async fn run(args: &CheckArgs, global: &Global, terminal: Terminal) -> Resul
     let request = Request {
         lock: lock::beside(&global.config),
         save: args.save,
+        rows: args.data,
     };
     let mut checked = checking::check(&config, &request).await?;
     checked.retain(|finding| {

@@ -96,6 +96,9 @@ fn unmapped<'m>(
             let slot = map.slots[side].iter().position(|slot| slot.name == **name);
             let carried = map.units.iter().any(|unit| match &unit.kind {
                 Kind::Constant { to, slot: own, .. } => *to == side && Some(*own) == slot,
+                Kind::Computed(computed) => {
+                    slot.is_some_and(|slot| computed.slots(side).contains(&slot))
+                }
                 Kind::Direct(direct) => Some(direct.slots[side]) == slot,
                 Kind::Lookup(lookup) if lookup.side == side => Some(lookup.slot) == slot,
                 Kind::Lookup(lookup) => lookup.parts.iter().any(|part| Some(part.plain) == slot),

@@ -33,8 +33,15 @@ fn rival(first: &CompiledMap, second: &CompiledMap, to: Side) -> Option<Diagnost
         return None;
     }
     let columns = |map: &CompiledMap| -> BTreeSet<String> {
+        // A constant stands in new records only: nobody writes it twice.
+        let constant = |slot: &usize| {
+            map.units.iter().any(|unit| {
+                matches!(&unit.kind, Kind::Constant { to: side, slot: own, .. } if *side == to && own == slot)
+            })
+        };
         written_slots(&map.units, to)
             .into_iter()
+            .filter(|slot| !constant(slot))
             .map(|slot| map.slots[to][slot].name.clone())
             .collect()
     };

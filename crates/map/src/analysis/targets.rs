@@ -42,7 +42,8 @@ enum Source {
 /// The target columns that a unit writes, each with its sources.
 fn written_by(unit: &Unit, from: Side) -> Vec<(usize, Vec<Source>)> {
     match &unit.kind {
-        Kind::Constant { .. } => Vec::new(),
+        // Whether an expression yields nothing is known row by row only.
+        Kind::Constant { .. } | Kind::Computed(_) => Vec::new(),
         Kind::Direct(direct) => {
             vec![(
                 direct.slots[from.other()],

@@ -20,6 +20,9 @@ pub(super) fn written(map: &CompiledMap, to: Side, column: &str) -> Option<Known
                 slot: own,
                 value,
             } if *side == to && *own == slot => return Some(Known::Values(vec![value.clone()])),
+            Kind::Computed(computed) if computed.to == to && computed.slot == slot => {
+                known = Some(Known::Anything);
+            }
             Kind::Direct(direct) if unit.flows[from] && direct.slots[to] == slot => {
                 known = Some(carried(map, from, direct));
             }

@@ -101,7 +101,7 @@ impl Predicate {
             Self::Not(inner) => inner.verdict(known).not(),
             Self::Always(true) => Verdict::Always,
             Self::Always(false) => Verdict::Never,
-            Self::Columns { .. } => Verdict::Sometimes,
+            Self::Columns { .. } | Self::Computed(_) => Verdict::Sometimes,
             Self::OneOf { column, .. }
             | Self::Ordered { column, .. }
             | Self::Like { column, .. } => {
