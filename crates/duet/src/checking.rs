@@ -8,7 +8,7 @@
 
 pub mod companies;
 pub mod lock;
-mod sampling;
+pub mod sampling;
 pub mod sarif;
 
 use crate::config::Config;

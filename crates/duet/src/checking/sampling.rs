@@ -112,7 +112,7 @@ impl Sample {
         let id = record.id.to_string();
         let nothing = ResolvedLookups::new();
         match map.key(side, &record.row, &nothing) {
-            Ok(key) if self.keys.insert(key.0) => {}
+            Ok(key) if self.keys.insert(key.0.clone()) => {}
             Ok(_) => self.add(
                 KEY_TWICE,
                 "key",
