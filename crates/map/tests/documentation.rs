@@ -30,7 +30,9 @@ fn the_long_form_means_what_the_short_form_does() {
     let example = examples()[0];
     let (head, _) = example.split_once("fields:\n").unwrap();
     let parse = |fields: &str| MapFile::parse(&format!("{head}fields:\n{fields}"), "x.yaml");
-    let long = parse(examples()[1]).unwrap();
+    let mut long = parse(examples()[1]).unwrap();
+    // Who wins over one field can be said in the long form only.
+    assert!(long.fields[0].conflicts.take().is_some());
     let short = parse(
         "  - CREDITLIMITISMANDATORY >< msdyn_creditlimitismandatory default no: { no: False, yes: True }\n",
     );
