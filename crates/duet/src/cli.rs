@@ -1,6 +1,7 @@
 //! The commands: one file each, thin, over the library crates.
 
 pub mod audit;
+pub mod blueprint;
 pub mod check;
 pub mod compare;
 pub mod completions;
@@ -129,6 +130,8 @@ pub enum Command {
     Completions(completions::CompletionsArgs),
     /// Begin a project: connect, survey, propose, write
     Init(Box<init::InitArgs>),
+    /// Write down what is synced, why, and in which order
+    Blueprint(blueprint::BlueprintArgs),
     /// Turn maps of Dual-write into map files
     Import(import::ImportArgs),
     /// Write maps as documents of Dual-write
@@ -198,6 +201,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<Exit, Failure> {
             Command::Compare(args) => compare::run(args, &global, terminal).await,
             Command::Repair(args) => repair::run(args, &global, terminal).await,
             Command::Audit(args) => audit::run(&args, &global, terminal).await,
+            Command::Blueprint(args) => blueprint::run(args, &global, terminal).await,
             Command::Init(args) => init::run(*args, &global, terminal).await,
             Command::Import(args) => import::run(args, &global, terminal).await,
             Command::Export(args) => export::run(args, &global, terminal).await,

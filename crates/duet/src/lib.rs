@@ -7,11 +7,13 @@
 //!    [`environment`] tells whose records a store holds, [`notifier`] posts alerts.
 //! 3. [`packages`] are the out-of-the-box maps, installed by module; [`microsoft`] brings the maps
 //!    of Dual-write in and out.
-//! 4. [`init`] begins a project, [`volumes`] counts what its maps would carry.
+//! 4. [`init`] begins a project, [`blueprint`] writes down what it syncs, [`volumes`] counts what
+//!    its maps would carry.
 //! 5. [`stand_ins`] and [`demo`] show it at work without any real system.
 //! 6. [`terminal`], [`render`], [`progress`], [`report`]: how findings and data reach people and
 //!    programs; [`failure`] and [`exit`] tell how a command ended.
 
+pub mod blueprint;
 pub mod checking;
 pub mod cli;
 pub mod config;

@@ -119,5 +119,17 @@ async fn two_unknown_systems_become_a_project_in_step() {
 
     json(folder, &["sync", "--json", "--fail-on-parked"]).await;
     json(folder, &["audit", "--json"]).await;
+
+    let arguments = ["blueprint", "--format", "html", "--to", "blueprint.html"];
+    let blueprint = duet(folder, &arguments).await;
+    assert!(blueprint.status.success(), "{}", told(&blueprint));
+    let page = fs::read_to_string(folder.join("blueprint.html")).unwrap();
+    assert!(page.contains("customers-v3.accounts") && page.contains("class=\"edge\""));
+    let offline = json(folder, &["blueprint", "--offline", "--json"]).await;
+    let maps = offline["maps"].as_array().unwrap().len();
+    assert_eq!(
+        maps,
+        usize::try_from(report["maps"].as_u64().unwrap()).unwrap()
+    );
     stand_ins.stop().await;
 }
