@@ -175,26 +175,38 @@ fields:
   - PARTYTYPE << \"Organization\"
 ";
 
-/// The maps, compiled.
-pub fn project(plan: &Plan) -> Result<Project, String> {
-    let allocates = if plan.allocates {
-        "allocates: left"
-    } else {
-        ""
-    };
-    let maps = [COMPANIES_MAP, TERMS_MAP, CUSTOMERS_MAP]
+/// The map files, in the order of their dependencies.
+pub fn map_files(master: Side, allocates: bool) -> [String; 3] {
+    let allocates = if allocates { "allocates: left" } else { "" };
+    [COMPANIES_MAP, TERMS_MAP, CUSTOMERS_MAP].map(|text| {
+        text.replace("MASTER", master.as_str())
+            .replace("ALLOCATES", allocates)
+    })
+}
+
+/// Map files, compiled, for companies in scope.
+pub fn compile(
+    files: impl IntoIterator<Item = String>,
+    companies: impl IntoIterator<Item = String>,
+) -> Result<Project, String> {
+    let maps = files
         .into_iter()
         .map(|text| {
-            let text = text
-                .replace("MASTER", plan.master.as_str())
-                .replace("ALLOCATES", allocates);
             let file = MapFile::parse(&text, "simulation.yaml").map_err(|e| format!("{e:?}"))?;
             CompiledMap::compile(&file, &left_schemas(), &right_schemas())
                 .map(|(map, _)| map)
                 .map_err(|e| format!("{e:?}"))
         })
         .collect::<Result<Vec<_>, String>>()?;
-    Ok(Project::build(maps, COMPANIES.map(str::to_owned)))
+    Ok(Project::build(maps, companies))
+}
+
+/// The maps of a plan, compiled.
+pub fn project(plan: &Plan) -> Result<Project, String> {
+    compile(
+        map_files(plan.master, plan.allocates),
+        COMPANIES.map(str::to_owned),
+    )
 }
 
 fn text(longest: u32) -> ColumnType {

@@ -93,6 +93,7 @@ pub(crate) fn linked(id: &str) -> PairBody {
         written: 0,
         wrote: None,
         wrote_columns: Vec::new(),
+        rewrote: Row::new(),
     };
     PairBody {
         key: key(id),

@@ -173,6 +173,7 @@ impl Core {
             written: tick,
             wrote: record.version.clone(),
             wrote_columns: sent.iter().map(|(column, _)| column.to_owned()).collect(),
+            rewrote: Row::new(),
         };
         let now = self.clock.now();
         let body = PairBody {

@@ -206,6 +206,15 @@ impl Core {
             answer.wrote = stored.as_ref().and_then(|record| record.version.clone());
             let columns = merged.write.iter().map(|(column, _)| column.to_owned());
             answer.wrote_columns = columns.collect();
+            answer.rewrote = stored.as_ref().map_or_else(Row::new, |record| {
+                let kept = map.image(to, &record.row);
+                kept.iter()
+                    .filter(|(column, value)| {
+                        merged.write.get(column).is_some() && answer.image.value(column) != *value
+                    })
+                    .map(|(column, value)| (column.to_owned(), value.clone()))
+                    .collect()
+            });
         } else if let Some(record) = read {
             // What stands there may be a write of our own that nobody remembers, because its
             // answer was lost or its process ended. Rows that were read before, or that have an
@@ -217,6 +226,7 @@ impl Core {
             {
                 answer.wrote = Some(version.clone());
                 answer.wrote_columns = Vec::new();
+                answer.rewrote = Row::new();
             }
         }
         let mut halves = PerSide::default();
@@ -235,16 +245,17 @@ impl Core {
             settled_at: self.clock.now(),
         };
         let provides = provides(map, &body);
+        let is_new = errand.pair.is_none() || upsert.replaces || recreated;
+        // A number that was allocated over there makes the record one that others can refer to,
+        // whether this write brought it or an earlier one whose answer never came.
+        let names_record = map.key_paths(to).iter().any(|column| {
+            let named = |body: &PairBody| !body.halves[to].image.value(column).is_null();
+            named(&body) && !old.is_some_and(named)
+        });
         let pair = match &errand.pair {
             Some(pair) => update(pair, body),
             None => PairWrite::Insert(body),
         };
-        let is_new = errand.pair.is_none() || upsert.replaces || recreated;
-        // A number that was allocated over there makes the record one that others can refer to.
-        let names_record = map
-            .key_paths(to)
-            .iter()
-            .any(|column| merged.write.get(column).is_some());
         let (conflict, open_conflict) = remember(&errand, &target, &merged);
         let ends = matches!(
             open_conflict,
@@ -315,6 +326,7 @@ fn source_half(
         written: old.map_or(0, |half| half.written),
         wrote: old.and_then(|half| half.wrote.clone()),
         wrote_columns: old.map_or_else(Vec::new, |half| half.wrote_columns.clone()),
+        rewrote: old.map_or_else(Row::new, |half| half.rewrote.clone()),
     }
 }
 
@@ -380,6 +392,7 @@ fn target_half(
         written: old.map_or(0, |half| half.written),
         wrote: old.and_then(|half| half.wrote.clone()),
         wrote_columns: old.map_or_else(Vec::new, |half| half.wrote_columns.clone()),
+        rewrote: old.map_or_else(Row::new, |half| half.rewrote.clone()),
     }
 }
 

@@ -202,15 +202,25 @@ impl Core {
         if fields.is_empty() && !returns {
             return end(&change, Outcome::Echoed);
         }
-        let bounce = match (&pair, &version) {
-            (Some(pair), Some(version)) => {
-                let half = &pair.body.halves[side];
-                let ours = half.wrote.as_ref().is_some_and(|w| w.tag == version.tag);
-                let mut columns = map.column_names(side, &fields).into_iter();
-                ours && columns.any(|column| half.wrote_columns.contains(&column))
+        let bounce = pair.as_ref().is_some_and(|pair| {
+            let half = &pair.body.halves[side];
+            let columns = map.column_names(side, &fields);
+            match (&half.wrote, &version) {
+                (Some(wrote), Some(version)) => {
+                    wrote.tag == version.tag
+                        && columns.iter().any(|one| half.wrote_columns.contains(one))
+                }
+                // Without versions, the value tells: it is what our write became.
+                _ => {
+                    let seen = map.image(side, &row);
+                    columns.iter().any(|one| {
+                        half.rewrote
+                            .get(one)
+                            .is_some_and(|was| was == seen.value(one))
+                    })
+                }
             }
-            _ => false,
-        };
+        });
         if let Some(pair) = &pair
             && bounce
             && !said

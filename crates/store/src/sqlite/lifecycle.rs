@@ -144,10 +144,10 @@ pub(super) fn define(
     if let Some(columns) = forget {
         tx.prepare_cached(
             "UPDATE pairs SET revision = revision + 1,
-                 left_half = json_set(json_remove(left_half, '$.wrote_columns'),
+                 left_half = json_set(json_remove(left_half, '$.wrote_columns', '$.rewrote'),
                      '$.version', NULL, '$.wrote', NULL,
                      '$.image', json_patch(json_extract(left_half, '$.image'), ?2)),
-                 right_half = json_set(json_remove(right_half, '$.wrote_columns'),
+                 right_half = json_set(json_remove(right_half, '$.wrote_columns', '$.rewrote'),
                      '$.version', NULL, '$.wrote', NULL,
                      '$.image', json_patch(json_extract(right_half, '$.image'), ?3))
              WHERE map = ?1 AND state <> 'deleted'",
