@@ -87,6 +87,8 @@ pub struct Ledger {
     pub story: Vec<String>,
     /// How often each kind of thing happened.
     pub counts: BTreeMap<&'static str, u64>,
+    /// Kinds of settlement that were reached.
+    pub reached: BTreeSet<String>,
     /// The last number that made a value unlike all others.
     fresh: u64,
 }

@@ -4,7 +4,7 @@
 //!    the quirks of the real ones, a bad network, and people who edit both.
 //! 3. [`timeline`]: virtual time on one thread; [`watched`]: the store under observation.
 //! 4. [`run`]: work, faults and crashes, then rest. 5. [`ledger`], [`checks`]: what must hold;
-//!    [`mutation`]: bugs on purpose that the checkers have to find.
+//!    [`mutation`]: bugs on purpose that the checkers have to find. 6. [`campaign`]: many seeds.
 //!
 //! The engine that runs here is the one that runs in production: only its clock, its systems and
 //! the place of its store are others.
@@ -18,6 +18,7 @@
     reason = "a table of cases reads best with one line a case, and a plan is a list of switches"
 )]
 
+pub mod campaign;
 pub mod checks;
 pub mod landscape;
 pub mod ledger;

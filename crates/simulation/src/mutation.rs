@@ -47,11 +47,15 @@ pub enum Mutation {
     ForgetTombstone,
     /// The books miss one change.
     Miscount,
+    /// A store that is full is taken for one that has stored.
+    SwallowFull,
+    /// Nothing counts how often the two sides rewrite each other.
+    NoBrake,
 }
 
 impl Mutation {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::ForgetImage,
         Self::CursorFirst,
         Self::DropIntent,
@@ -66,6 +70,8 @@ impl Mutation {
         Self::OverlookDeletes,
         Self::ForgetTombstone,
         Self::Miscount,
+        Self::SwallowFull,
+        Self::NoBrake,
     ];
 
     /// Spoils what is about to be journaled.
@@ -109,6 +115,11 @@ impl Mutation {
                     for side in duet_map::side::Side::BOTH {
                         body.halves[side].image = before.body.halves[side].image.clone();
                     }
+                }
+            }
+            Self::NoBrake => {
+                if let PairWrite::Update { body, .. } = &mut settlement.pair {
+                    body.bounces = 0;
                 }
             }
             Self::ForgetTombstone => {

@@ -58,8 +58,11 @@ pub struct Plan {
     pub deletes: bool,
     /// Whether users move rows in and out of the filters.
     pub filters: bool,
-    /// Whether users change the key of a record on the right side.
-    pub key_changes: bool,
+    /// The share of the store's transactions that find no room on the disk.
+    pub store_full: f64,
+    /// Which sides rewrite names as they store them: the left in capitals, the right in small
+    /// letters. Where both do, no value satisfies either.
+    pub rewrites: PerSide<bool>,
     /// What goes wrong on either side.
     pub faults: PerSide<Faults>,
     /// Longest time that a request or an answer travels.
@@ -75,6 +78,23 @@ pub struct Plan {
 impl Plan {
     /// The plan of a seed.
     pub fn new(seed: u64) -> Self {
+        let mut plan = Self::plain(seed);
+        // A source of its own, so that what came later leaves the earlier part of a plan as it was.
+        let random = &mut StdRng::seed_from_u64(seed ^ 0x6c61_7465_7220_6f6e);
+        if random.random_bool(0.15) {
+            plan.store_full = random.random_range(0.0..0.05);
+        }
+        let both = random.random_bool(0.05);
+        plan.rewrites = PerSide {
+            left: both || random.random_bool(0.05),
+            right: both || random.random_bool(0.05),
+        };
+        plan
+    }
+
+    /// The part of a seed's plan that is decided first: nothing is wrong with the store, and no
+    /// side rewrites what it is given.
+    pub fn plain(seed: u64) -> Self {
         let random = &mut StdRng::seed_from_u64(seed);
         let edits = random.random_range(4..60);
         let span = 40;
@@ -105,7 +125,8 @@ impl Plan {
             left_computes: random.random_bool(0.4),
             deletes: random.random_bool(0.7),
             filters: random.random_bool(0.4),
-            key_changes: false,
+            store_full: 0.0,
+            rewrites: PerSide::default(),
             faults: PerSide {
                 left: faults(random, span),
                 right: faults(random, span),

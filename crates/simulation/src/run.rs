@@ -18,7 +18,7 @@ use duet_store::change::{ParkReason, ParkedFilter};
 use duet_store::store::Store;
 use duet_systems::System;
 use futures::future::{Either, select};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub story: Vec<String>,
     /// How often each kind of thing happened.
     pub counts: BTreeMap<&'static str, u64>,
+    /// Kinds of settlement that were reached: what each did to its pair and how its change ended.
+    pub reached: BTreeSet<String>,
 }
 
 /// Runs a plan, with a bug on purpose if one is given.
@@ -49,6 +51,7 @@ pub fn run(plan: &Plan, mutation: Option<Mutation>) -> Outcome {
         violations: std::mem::take(&mut ledger.violations).into_iter().collect(),
         story: std::mem::take(&mut ledger.story),
         counts: std::mem::take(&mut ledger.counts),
+        reached: std::mem::take(&mut ledger.reached),
     }
 }
 
@@ -138,9 +141,28 @@ impl<'a> Run<'a> {
             .push(format!("{at:>9.3} ---- {line}"));
     }
 
-    /// Live sync, with notices coming in, until people are done and some time has passed since.
+    /// Live sync, until people are done and some time has passed since. An engine that ends because
+    /// its store is full is started again, as a service manager does.
     async fn live(&self, done: &AtomicBool, after: Duration) -> Result<(), String> {
-        let engine = self.engine()?;
+        loop {
+            match self.session(&self.engine()?, done, after).await {
+                Err(EngineError::Store(_)) if self.world.disk_runs_full() => {
+                    self.tell("the engine ended because its store is full, and starts again");
+                    self.world.ledger().forget();
+                    self.world.timeline.pause(Duration::from_secs(1)).await;
+                }
+                ended => return ended.map_err(|error| words(&error)),
+            }
+        }
+    }
+
+    /// One life of an engine, with notices coming in.
+    async fn session(
+        &self,
+        engine: &Engine,
+        done: &AtomicBool,
+        after: Duration,
+    ) -> Result<(), EngineError> {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let control = async {
             loop {
@@ -154,9 +176,9 @@ impl<'a> Run<'a> {
             let _ = stop.send(true);
             std::future::pending::<()>().await;
         };
-        let outside = futures::future::join(control, self.deliver(&engine));
+        let outside = futures::future::join(control, self.deliver(engine));
         match select(Box::pin(engine.run(stopped)), Box::pin(outside)).await {
-            Either::Left((ended, _)) => ended.map_err(|error| words(&error)),
+            Either::Left((ended, _)) => ended,
             Either::Right(_) => Ok(()),
         }
     }
@@ -267,7 +289,7 @@ impl<'a> Run<'a> {
                 checks::parked_for_a_reason(world, store).await?;
                 checks::nothing_lost(world, store).await?;
                 let crashes = u64::try_from(self.plan.crashes.len()).unwrap_or(u64::MAX);
-                checks::bounded_writes(world, crashes);
+                checks::bounded_writes(world, crashes, self.plan.settings.bounces);
             }
             Ok(())
         };
@@ -289,6 +311,8 @@ impl<'a> Run<'a> {
                     .map_err(|e| e.to_string())?;
                 Ok(())
             })?;
+            // Where both sides rewrite each other's values, no value is a way out.
+            open.retain(|park| !self.world.quarrels || park.reason != ParkReason::Oscillating);
             if open.is_empty() {
                 break;
             }

@@ -15,7 +15,7 @@ use duet_store::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use duet_store::health::Health;
 use duet_store::lifecycle::{Alert, Columns, Definition, Order};
 use duet_store::pair::Pair;
-use duet_store::settlement::{PairWrite, Settled, Settlement};
+use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
 use duet_store::store::{Activity, Capture, Intent, MapStatus, Store, StoredNotice, Waiting};
 use jiff::Timestamp;
@@ -126,6 +126,17 @@ impl WatchedStore {
         Ok(())
     }
 
+    /// Fails when the disk has no room for a transaction.
+    fn room(&self) -> Result<(), StoreError> {
+        if self.world.has_room() {
+            return Ok(());
+        }
+        Err(StoreError::Database {
+            doing: "write",
+            source: "database or disk is full".into(),
+        })
+    }
+
     fn tell(&self, line: String) {
         let at = self.world.timeline.elapsed().as_secs_f64();
         self.world
@@ -151,6 +162,10 @@ impl Store for WatchedStore {
 
     async fn journal(&self, mut capture: Capture, now: Timestamp) -> Result<(), StoreError> {
         step_aside().await;
+        if let Err(full) = self.room() {
+            let swallowed = self.mutation == Some(Mutation::SwallowFull);
+            return if swallowed { Ok(()) } else { Err(full) };
+        }
         if let Some(mutation) = self.mutation {
             mutation.spoil_capture(&mut capture);
         }
@@ -195,6 +210,7 @@ impl Store for WatchedStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         step_aside().await;
+        self.room()?;
         self.inner.add_notices(notices, now).await
     }
 
@@ -257,6 +273,7 @@ impl Store for WatchedStore {
         now: Timestamp,
     ) -> Result<Vec<Settled>, StoreError> {
         step_aside().await;
+        self.room()?;
         if let Some(mutation) = self.mutation {
             self.spoil(mutation, &mut settlements).await?;
         }
@@ -281,6 +298,8 @@ impl Store for WatchedStore {
             ));
         }
         for settlement in &settlements {
+            let kind = kind_of(settlement);
+            self.world.ledger().reached.insert(kind);
             if let PairWrite::Insert(body) | PairWrite::Update { body, .. } = &settlement.pair {
                 let ledger = &mut *self.world.ledger();
                 for side in Side::BOTH {
@@ -307,6 +326,7 @@ impl Store for WatchedStore {
 
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError> {
         step_aside().await;
+        self.room()?;
         if self.mutation == Some(Mutation::DropIntent) {
             return Ok(());
         }
@@ -321,6 +341,7 @@ impl Store for WatchedStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         step_aside().await;
+        self.room()?;
         if self.mutation == Some(Mutation::SwallowConflict) {
             return Ok(());
         }
@@ -352,6 +373,7 @@ impl Store for WatchedStore {
 
     async fn end_sweep(&self, sweep: &str) -> Result<(), StoreError> {
         step_aside().await;
+        self.room()?;
         self.inner.end_sweep(sweep).await
     }
 
@@ -517,6 +539,7 @@ impl Store for WatchedStore {
 
     async fn release(&self, tokens: &[String], now: Timestamp) -> Result<u64, StoreError> {
         step_aside().await;
+        self.room()?;
         if self.mutation == Some(Mutation::NoRelease) {
             return Ok(0);
         }
@@ -530,4 +553,29 @@ impl Store for WatchedStore {
     async fn health(&self) -> Result<Health, StoreError> {
         self.inner.health().await
     }
+}
+
+/// A settlement without what is peculiar to its record.
+fn kind_of(settlement: &Settlement) -> String {
+    let outcome = match &settlement.outcome {
+        Outcome::Applied { writes } => format!("applied, {writes} writes"),
+        Outcome::Filtered(why) => format!("filtered: {why}"),
+        Outcome::Parked { park, writes } => {
+            format!("parked {}, {writes} writes", park.code)
+        }
+        Outcome::Postponed { code, .. } => format!("postponed {code}"),
+        Outcome::Discarded(_) => "discarded".to_owned(),
+        Outcome::Echoed => "echoed".to_owned(),
+    };
+    let pair = match &settlement.pair {
+        PairWrite::Keep => "pair stays".to_owned(),
+        PairWrite::Insert(body) => format!("new pair {:?}", body.state),
+        PairWrite::Update { body, .. } => format!("pair {:?}", body.state),
+    };
+    let conflict = if settlement.conflict.is_some() {
+        ", conflict"
+    } else {
+        ""
+    };
+    format!("{pair}{conflict}; {outcome}")
 }

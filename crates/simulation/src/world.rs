@@ -1,12 +1,14 @@
 //! Everything that exists apart from the engine: time, both systems and what people know.
 
-use crate::landscape::{left_schemas, right_schemas};
+use crate::landscape::{CUSTOMERS, left_schemas, right_schemas};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::system::{ModelSystem, Quirks, folded};
 use crate::timeline::Timeline;
 use duet_map::side::Side;
 use duet_map::value::Row;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The world of one run.
@@ -20,6 +22,41 @@ pub struct World {
     pub left: Arc<ModelSystem>,
     /// The system that is made like Dataverse.
     pub right: Arc<ModelSystem>,
+    /// Whether both sides rewrite names, so that no value satisfies either.
+    pub quarrels: bool,
+    disk: Mutex<Disk>,
+}
+
+/// The disk under the store.
+#[derive(Debug)]
+struct Disk {
+    /// The share of transactions that find no room.
+    full: f64,
+    random: StdRng,
+}
+
+fn capitals(table: &str, row: &mut Row) {
+    rewrite(
+        row,
+        table == CUSTOMERS.tables.left,
+        CUSTOMERS.tracked[0].left,
+        str::to_uppercase,
+    );
+}
+
+fn small_letters(table: &str, row: &mut Row) {
+    rewrite(
+        row,
+        table == CUSTOMERS.tables.right,
+        CUSTOMERS.tracked[0].right,
+        str::to_lowercase,
+    );
+}
+
+fn rewrite(row: &mut Row, here: bool, column: &str, spell: fn(&str) -> String) {
+    if here && let Some(text) = row.value(column).as_str().map(spell) {
+        row.set(column, text.as_str());
+    }
 }
 
 impl World {
@@ -29,7 +66,7 @@ impl World {
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let system = |side: Side, quirks, schemas| {
             let seed = plan.seed.wrapping_mul(2) + u64::from(side == Side::Right);
-            Arc::new(ModelSystem::new(
+            let system = ModelSystem::new(
                 side,
                 quirks,
                 schemas,
@@ -37,7 +74,12 @@ impl World {
                 timeline.clone(),
                 ledger.clone(),
                 seed ^ 0x006e_6574_776f_726b,
-            ))
+            );
+            Arc::new(match (plan.rewrites[side], side) {
+                (false, _) => system,
+                (true, Side::Left) => system.rewriting(capitals),
+                (true, Side::Right) => system.rewriting(small_letters),
+            })
         };
         let left = system(
             Side::Left,
@@ -64,7 +106,31 @@ impl World {
             ledger,
             left,
             right,
+            quarrels: plan.rewrites.left && plan.rewrites.right,
+            disk: Mutex::new(Disk {
+                full: plan.store_full,
+                random: StdRng::seed_from_u64(plan.seed ^ 0x6469_736b),
+            }),
         }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the store finds room on the disk now.
+    pub fn has_room(&self) -> bool {
+        let disk = &mut *self.disk();
+        let full = disk.full > 0.0 && disk.random.random_bool(disk.full);
+        if full {
+            self.ledger().count("store full");
+        }
+        !full
+    }
+
+    /// Whether the disk is one that runs full.
+    pub fn disk_runs_full(&self) -> bool {
+        self.disk().full > 0.0
     }
 
     /// A side's system.
@@ -84,6 +150,7 @@ impl World {
     pub fn heal(&self) {
         self.left.heal();
         self.right.heal();
+        self.disk().full = 0.0;
     }
 
     /// The company code of a row.

@@ -82,7 +82,11 @@ impl Witness {
         by: By,
         ledger: &mut Ledger,
     ) {
-        let of = |row: Option<&Row>| row.and_then(|row| tracked_text(row.value(column)));
+        // In small letters: a side may spell names its own way, and no two differ in case alone.
+        let of = |row: Option<&Row>| {
+            let text = row.and_then(|row| tracked_text(row.value(column)));
+            text.map(|text| text.to_lowercase())
+        };
         let (old, new) = (of(before), of(after));
         let place = (table.to_owned(), id.0.clone(), column.to_owned());
         if before.is_none() {

@@ -1,0 +1,102 @@
+//! Runs seeds of the simulation and prints what they reached.
+//!
+//! `cargo run --profile simulation -p duet-simulation -- --seeds 0..2000 --mutations`
+
+use duet_simulation::campaign::{campaign, replay};
+use duet_simulation::{Mutation, Plan, run};
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::Instant;
+
+const USAGE: &str = "usage: duet-simulation [--seeds FROM..UNTIL] [--mutations]
+
+  --seeds 0..2000   which seeds to run (default 0..2000)
+  --mutations       also run the bugs on purpose and say which checker caught each";
+
+/// A bug that no checker notices within so many seeds is not noticed.
+const PATIENCE: u64 = 400;
+
+fn range(text: &str) -> Option<Range<u64>> {
+    let (from, until) = text.split_once("..")?;
+    Some(from.trim().parse().ok()?..until.trim().parse().ok()?)
+}
+
+fn main() -> ExitCode {
+    let mut seeds = 0..2_000;
+    let mut mutations = false;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--mutations" => mutations = true,
+            "--seeds" => match arguments.next().as_deref().and_then(range) {
+                Some(wanted) => seeds = wanted,
+                None => {
+                    eprintln!("--seeds takes two numbers, as in 0..2000\n\n{USAGE}");
+                    return ExitCode::from(2);
+                }
+            },
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                return ExitCode::SUCCESS;
+            }
+            other => {
+                eprintln!("{other} is unknown\n\n{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+
+    let begun = Instant::now();
+    let report = campaign(seeds, usize::MAX);
+    let seconds = begun.elapsed().as_secs().max(1);
+    println!(
+        "{} seeds in {seconds} s, {} a second",
+        report.seeds,
+        report.seeds / seconds
+    );
+    println!("\nwhat happened:");
+    for (what, count) in &report.counts {
+        println!("{count:>10}  {what}");
+    }
+    println!(
+        "\n{} kinds of settlement, and how many seeds reached each:",
+        report.reached.len()
+    );
+    for (what, count) in &report.reached {
+        println!("{count:>10}  {what}");
+    }
+    for (seed, text) in &report.failures {
+        println!("\nseed {seed}:\n{text}\n  replay: {}", replay(*seed));
+    }
+    if mutations && !catch_mutations() {
+        return ExitCode::FAILURE;
+    }
+    if report.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        println!("\n{} seeds failed", report.failures.len());
+        ExitCode::FAILURE
+    }
+}
+
+/// Prints which checker catches each bug on purpose; `false` when one is missed.
+fn catch_mutations() -> bool {
+    println!("\n{:<18} {:<24} seeds", "bug", "caught by");
+    let mut all = true;
+    for mutation in Mutation::ALL {
+        let caught = (0..PATIENCE).find_map(|seed| {
+            let outcome = run(&Plan::new(seed), Some(mutation));
+            let first = outcome.violations.into_iter().next()?;
+            Some((seed + 1, first.checker))
+        });
+        let name = format!("{mutation:?}");
+        match caught {
+            Some((seeds, checker)) => println!("{name:<18} {checker:<24} {seeds}"),
+            None => {
+                println!("{name:<18} {:<24} -", "nobody");
+                all = false;
+            }
+        }
+    }
+    all
+}
