@@ -47,8 +47,8 @@ pub enum Mutation {
     ForgetTombstone,
     /// The books miss one change.
     Miscount,
-    /// A store that is full is taken for one that has stored.
-    SwallowFull,
+    /// When the store is full, the cursor is saved and the changes are not.
+    HalfTransaction,
     /// Nothing counts how often the two sides rewrite each other.
     NoBrake,
 }
@@ -70,7 +70,7 @@ impl Mutation {
         Self::OverlookDeletes,
         Self::ForgetTombstone,
         Self::Miscount,
-        Self::SwallowFull,
+        Self::HalfTransaction,
         Self::NoBrake,
     ];
 

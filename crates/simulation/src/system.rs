@@ -123,6 +123,8 @@ pub struct ModelSystem {
     timeline: Arc<Timeline>,
     network: Network,
     witness: Witness,
+    /// What the system says of its tables, when that is not how they are.
+    published: Mutex<Option<SchemaSet>>,
     state: Mutex<State>,
 }
 
@@ -149,6 +151,7 @@ impl ModelSystem {
                 timeline,
                 ledger,
             },
+            published: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -193,6 +196,34 @@ impl ModelSystem {
     /// Writes down what happens to the next calls of a kind.
     pub fn inject(&self, call: Call, faults: impl IntoIterator<Item = Fault>) {
         self.network.inject(call, faults);
+    }
+
+    /// From now on nobody answers, or somebody does again.
+    pub fn set_down(&self, away: bool) {
+        self.network.set_down(away);
+    }
+
+    /// How often the system was asked for something.
+    pub fn asked(&self) -> u64 {
+        self.network.asked()
+    }
+
+    /// What the system says of its tables.
+    pub fn schemas(&self) -> SchemaSet {
+        let published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        published.clone().unwrap_or_else(|| self.schemas.clone())
+    }
+
+    /// Somebody changes what the system says of its tables.
+    pub fn set_schemas(&self, schemas: SchemaSet) {
+        let mut published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *published = Some(schemas);
     }
 
     /// Writes that were stored on behalf of Duet.

@@ -163,8 +163,15 @@ impl Store for WatchedStore {
     async fn journal(&self, mut capture: Capture, now: Timestamp) -> Result<(), StoreError> {
         step_aside().await;
         if let Err(full) = self.room() {
-            let swallowed = self.mutation == Some(Mutation::SwallowFull);
-            return if swallowed { Ok(()) } else { Err(full) };
+            if self.mutation != Some(Mutation::HalfTransaction) {
+                return Err(full);
+            }
+            let cursors = Capture {
+                cursors: capture.cursors,
+                ..Capture::default()
+            };
+            self.check_cursors(&cursors).await?;
+            return self.inner.journal(cursors, now).await;
         }
         if let Some(mutation) = self.mutation {
             mutation.spoil_capture(&mut capture);

@@ -31,6 +31,11 @@ impl Deref for Desk {
 }
 
 impl Desk {
+    /// The system behind the desk.
+    pub fn system(&self) -> Arc<ModelSystem> {
+        self.0.clone()
+    }
+
     /// A person creates a record.
     pub fn create(&self, table: &str, row: Row) -> RecordId {
         self.0.create(table, row).expect("the system refuses it")
@@ -93,8 +98,8 @@ impl Pair {
         Engine::new(Parts {
             project: compile(files, COMPANIES.map(str::to_owned)).unwrap(),
             systems: PerSide {
-                left: self.left.0.clone(),
-                right: self.right.0.clone(),
+                left: self.left.system(),
+                right: self.right.system(),
             },
             store: self.store.clone(),
             clock: Arc::new(SystemClock),

@@ -10,7 +10,7 @@ use duet_systems::{Class, SystemError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +56,9 @@ pub(super) struct Network {
     timeline: Arc<Timeline>,
     ledger: Arc<Mutex<Ledger>>,
     healed: AtomicBool,
+    /// Nobody answers anything.
+    away: AtomicBool,
+    asked: AtomicU64,
     random: Mutex<StdRng>,
     script: Mutex<BTreeMap<Call, VecDeque<Fault>>>,
 }
@@ -73,6 +76,8 @@ impl Network {
             timeline,
             ledger,
             healed: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             script: Mutex::default(),
         }
@@ -90,6 +95,16 @@ impl Network {
     /// Whether nothing goes wrong any more.
     pub(super) fn is_healed(&self) -> bool {
         self.healed.load(Ordering::Relaxed)
+    }
+
+    /// From now on nobody answers, or somebody does again.
+    pub(super) fn set_down(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    /// How many requests there were.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Writes down what happens to the next calls of a kind.
@@ -140,6 +155,10 @@ impl Network {
     /// Returns whether the answer will be lost.
     pub(super) async fn request(&self, call: Call) -> Result<Way, SystemError> {
         self.travel().await;
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.away.load(Ordering::Relaxed) {
+            return Err(SystemError::new(Class::Retry, Code(3004), "nobody there"));
+        }
         let way = match self.next(call) {
             Fault::None => Way::Open,
             Fault::LostAnswer => Way::Lost,
