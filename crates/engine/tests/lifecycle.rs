@@ -4,6 +4,8 @@
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod model;
+#[path = "model/pair.rs"]
 mod pair;
 
 use async_trait::async_trait;
@@ -13,7 +15,6 @@ use duet_map::CompiledMap;
 use duet_map::file::MapFile;
 use duet_map::side::{PerSide, Side};
 use duet_map::value::Row;
-use duet_simulation::landscape::map_files;
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
 use duet_store::lifecycle::Queue;
@@ -99,15 +100,15 @@ impl Stage {
     async fn over(pair: Arc<Pair>, settings: Settings) -> Self {
         let desk = Arc::new(Desk {
             pair: pair.clone(),
-            texts: Mutex::new(map_files(Side::Left, true).to_vec()),
+            texts: Mutex::new(pair::MAPS.map(str::to_owned).to_vec()),
             companies: Mutex::new(vec!["usmf".to_owned(), "frrt".to_owned()]),
             settings: Mutex::new(settings),
         });
         let frame = Frame {
             loader: desk.clone(),
             systems: PerSide {
-                left: pair.left.system(),
-                right: pair.right.system(),
+                left: pair.left.clone(),
+                right: pair.right.clone(),
             },
             store: pair.store.clone(),
             clock: Arc::new(SystemClock),
