@@ -3,17 +3,29 @@
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod model;
+#[path = "model/pair.rs"]
 mod pair;
 
 use duet_map::record::RecordId;
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
-use duet_simulation::system::{Call, Fault};
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
 use duet_store::conflict::ConflictFilter;
-use pair::{Pair, synced};
+use model::Fault;
+use pair::Pair;
 use rust_decimal::Decimal;
+
+async fn synced() -> (Pair, duet_engine::Engine) {
+    let pair = Pair::new();
+    pair.terms("usmf", "Net30");
+    pair.customer("usmf", "US-001", Row::new().with("PaymentTerms", "Net30"));
+    let engine = pair.engine();
+    engine.sync().await.unwrap();
+    engine.quiesce().await.unwrap();
+    (pair, engine)
+}
 
 #[tokio::test]
 async fn an_initial_sync_brings_rows_with_their_references() {
@@ -292,7 +304,7 @@ async fn a_notice_finds_its_way_when_the_cursor_is_lost() {
         &account,
         Row::new().with("name", "Told by a hook"),
     );
-    pair.right.inject(Call::Changes, [Fault::Expired]);
+    pair.right.expire_cursors();
     assert_eq!(engine.notice(Side::Right, b"accounts").await.unwrap(), 1);
     engine.quiesce().await.unwrap();
     let customer = pair
@@ -386,7 +398,10 @@ async fn rows_that_exist_on_both_sides_meet_by_key() {
 
 #[tokio::test]
 async fn a_key_that_the_other_side_allocates_comes_back_and_is_allocated_once() {
-    let pair = Pair::shaped(|left| left.allocating(), |right| right);
+    let pair = Pair::shaped(
+        |left| left.allocating("CustomersV3", "CustomerAccount"),
+        |right| right,
+    );
     let engine = pair.engine();
     engine.sync().await.unwrap();
     pair.right.create(
@@ -396,7 +411,7 @@ async fn a_key_that_the_other_side_allocates_comes_back_and_is_allocated_once() 
             .with("customertypecode", Value::Int(3))
             .with("msdyn_company", pair.company("usmf")),
     );
-    pair.left.inject(Call::Write, [Fault::LostAnswer]);
+    pair.left.inject([Fault::LostAnswer]);
     engine.quiesce().await.unwrap();
     assert_eq!(
         pair.left.rows("CustomersV3").len(),
@@ -414,7 +429,6 @@ async fn lost_requests_and_answers_lose_and_double_nothing() {
         pair.customer("usmf", &format!("US-0{number}"), Row::new());
     }
     pair.right.inject(
-        Call::Write,
         [
             Fault::LostAnswer,
             Fault::LostRequest,
@@ -436,7 +450,7 @@ async fn an_old_cursor_reads_the_table_whole_and_notices_deletions() {
     let (account, _) = pair.account("US-001").unwrap();
     let before = pair.writes();
     pair.right.delete("accounts", &account);
-    pair.right.inject(Call::Changes, [Fault::Expired]);
+    pair.right.expire_cursors();
     // The next read of any right table finds its cursor expired.
     engine.quiesce().await.unwrap();
     engine.sync().await.unwrap();
@@ -585,14 +599,27 @@ async fn a_value_that_does_not_fit_parks_with_the_field_and_goes_once_it_is_mend
     pair.assert_balanced().await;
 }
 
+/// The number of US-001's customer and account.
+fn first(pair: &Pair) -> (RecordId, RecordId) {
+    let customer = pair
+        .left
+        .find_by("CustomersV3", "CustomerAccount", "US-001");
+    (customer.unwrap().0, pair.account("US-001").unwrap().0)
+}
+
 fn party(kind: &str) -> Row {
     Row::new().with("PartyType", Value::Symbol(kind.into()))
+}
+
+async fn parked(pair: &Pair) -> Vec<duet_store::change::Parked> {
+    let all = ParkedFilter::default();
+    pair.store.parked(&all, 10).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_pair_outside_its_filter_is_left_alone_and_catches_up_when_it_returns() {
     let (pair, engine) = synced().await;
-    let (customer, account) = pair.first();
+    let (customer, account) = first(&pair);
     pair.left.edit("CustomersV3", &customer, party("Person"));
     engine.quiesce().await.unwrap();
     let before = pair.writes();
@@ -612,7 +639,7 @@ async fn a_pair_outside_its_filter_is_left_alone_and_catches_up_when_it_returns(
 #[tokio::test]
 async fn a_deletion_does_not_travel_to_a_row_outside_the_filter() {
     let (pair, engine) = synced().await;
-    let (customer, account) = pair.first();
+    let (customer, account) = first(&pair);
     pair.left.edit("CustomersV3", &customer, party("Person"));
     engine.quiesce().await.unwrap();
     pair.right.delete("accounts", &account);
@@ -637,7 +664,7 @@ async fn a_key_that_a_row_outside_the_filter_holds_parks_until_it_is_free() {
             .with("msdyn_company", pair.company("usmf")),
     );
     engine.quiesce().await.unwrap();
-    let waiting = pair.parked().await;
+    let waiting = parked(&pair).await;
     assert_eq!(waiting.len(), 1, "{waiting:#?}");
     assert_eq!(waiting[0].code, "DUET2108");
     let row = pair.left.row("CustomersV3", &person).unwrap();
@@ -653,7 +680,7 @@ async fn a_key_that_a_row_outside_the_filter_holds_parks_until_it_is_free() {
 #[tokio::test]
 async fn a_conflict_is_on_record_even_when_the_answer_to_its_write_is_lost() {
     let (pair, engine) = synced().await;
-    let (customer, account) = pair.first();
+    let (customer, account) = first(&pair);
     pair.left.edit(
         "CustomersV3",
         &customer,
@@ -661,7 +688,7 @@ async fn a_conflict_is_on_record_even_when_the_answer_to_its_write_is_lost() {
     );
     pair.right
         .edit("accounts", &account, Row::new().with("name", "Sales says"));
-    pair.right.inject(Call::Write, [Fault::LostAnswer]);
+    pair.right.inject([Fault::LostAnswer]);
     engine.quiesce().await.unwrap();
     let conflicts = pair
         .store
@@ -676,7 +703,7 @@ async fn a_conflict_is_on_record_even_when_the_answer_to_its_write_is_lost() {
 /// US-001 was deleted in sales and changed in finance before either knew.
 async fn deleted_and_changed() -> (Pair, duet_engine::Engine, RecordId) {
     let (pair, engine) = synced().await;
-    let (customer, account) = pair.first();
+    let (customer, account) = first(&pair);
     pair.right.delete("accounts", &account);
     pair.left.edit(
         "CustomersV3",
@@ -684,7 +711,7 @@ async fn deleted_and_changed() -> (Pair, duet_engine::Engine, RecordId) {
         Row::new().with("OrganizationName", "Still needed"),
     );
     engine.quiesce().await.unwrap();
-    assert!(!pair.parked().await.is_empty());
+    assert!(!parked(&pair).await.is_empty());
     (pair, engine, customer)
 }
 
@@ -700,7 +727,7 @@ async fn a_record_that_is_created_again_settles_the_conflict_about_its_deletion(
             .with("msdyn_company", pair.company("usmf")),
     );
     engine.quiesce().await.unwrap();
-    assert_eq!(pair.parked().await, []);
+    assert_eq!(parked(&pair).await, []);
     let (_, account) = pair.account("US-001").unwrap();
     assert_eq!(account.value("name").as_str(), Some("Still needed"));
     let row = pair.left.row("CustomersV3", &customer).unwrap();
@@ -713,7 +740,7 @@ async fn deleting_the_other_record_too_settles_the_conflict_about_a_deletion() {
     let (pair, engine, customer) = deleted_and_changed().await;
     pair.left.delete("CustomersV3", &customer);
     engine.quiesce().await.unwrap();
-    assert_eq!(pair.parked().await, []);
+    assert_eq!(parked(&pair).await, []);
     pair.assert_balanced().await;
 }
 
@@ -763,7 +790,7 @@ async fn accounts_of_sales_that_bill_themselves_and_each_other_arrive_whole() {
     bill(&two, &three);
     bill(&three, &two);
     engine.quiesce().await.unwrap();
-    assert_eq!(pair.parked().await, []);
+    assert_eq!(parked(&pair).await, []);
     for (number, bills) in [("S-1", "S-1"), ("S-2", "S-3"), ("S-3", "S-2")] {
         let customer = pair.left.find_by("CustomersV3", "CustomerAccount", number);
         let (_, row) = customer.unwrap();
@@ -777,10 +804,10 @@ async fn what_waits_goes_with_its_record_although_nobody_reports_the_deletion() 
     let (pair, engine) = synced().await;
     let customer = pair.customer("usmf", "US-002", Row::new().with("PaymentTerms", "Net99"));
     engine.quiesce().await.unwrap();
-    assert_eq!(pair.parked().await.len(), 1);
+    assert_eq!(parked(&pair).await.len(), 1);
     pair.left.delete("CustomersV3", &customer);
     engine.quiesce().await.unwrap();
-    assert_eq!(pair.parked().await, []);
+    assert_eq!(parked(&pair).await, []);
     pair.terms("usmf", "Net99");
     engine.quiesce().await.unwrap();
     assert!(pair.account("US-002").is_none());
@@ -790,7 +817,7 @@ async fn what_waits_goes_with_its_record_although_nobody_reports_the_deletion() 
 #[tokio::test]
 async fn people_who_edit_both_sides_are_never_taken_for_oscillation() {
     let (pair, engine) = synced().await;
-    let (customer, account) = pair.first();
+    let (customer, account) = first(&pair);
     for round in 0..8 {
         let name = format!("Name {round}");
         let limit = Value::Decimal(Decimal::from(100 + round));
@@ -803,7 +830,7 @@ async fn people_who_edit_both_sides_are_never_taken_for_oscillation() {
         );
         engine.quiesce().await.unwrap();
     }
-    assert_eq!(pair.parked().await, []);
+    assert_eq!(parked(&pair).await, []);
     pair.assert_balanced().await;
 }
 
@@ -811,7 +838,7 @@ async fn people_who_edit_both_sides_are_never_taken_for_oscillation() {
 async fn a_side_that_is_down_at_the_first_sync_is_waited_for() {
     let pair = Pair::new();
     pair.customer("usmf", "US-001", Row::new());
-    pair.left.inject(Call::Snapshot, [Fault::LostRequest; 30]);
+    pair.left.go_down(30);
     let engine = pair.engine();
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let arrived = async {
