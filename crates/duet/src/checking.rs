@@ -127,7 +127,7 @@ pub async fn check(config: &Config, request: &Request) -> Result<Checked, Failur
                 &subject.schemas,
             ));
         }
-        Err(finding) => findings.push(finding.clone()),
+        Err(finding) => findings.push(*finding.clone()),
     }
 
     let mut verdict = accept(findings, &subject.files);

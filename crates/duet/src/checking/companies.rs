@@ -57,7 +57,7 @@ pub async fn check(
         })
     });
     for company in &config.companies {
-        found.extend(unknown(company, &codes, &brought));
+        found.extend(unknown(company, &codes, brought));
     }
     Ok(found)
 }
@@ -164,7 +164,7 @@ fn unsound(side: Side, register: &Register, codes: &[String]) -> Option<Diagnost
 fn unknown(
     company: &str,
     codes: &PerSide<Option<Vec<String>>>,
-    brought: &PerSide<bool>,
+    brought: PerSide<bool>,
 ) -> Option<Diagnostic> {
     let there = PerSide::from_fn(|side| {
         codes[side]
@@ -237,13 +237,13 @@ mod tests {
             left: false,
             right: true,
         };
-        assert_eq!(unknown("usmf", &codes(&["usmf"], &[]), &brought), None);
-        let found = unknown("usmf", &codes(&[], &["usmf"]), &brought).unwrap();
+        assert_eq!(unknown("usmf", &codes(&["usmf"], &[]), brought), None);
+        let found = unknown("usmf", &codes(&[], &["usmf"]), brought).unwrap();
         assert_eq!(found.severity, Severity::Warning);
-        let found = unknown("usnf", &codes(&["usmf"], &["usmf"]), &brought).unwrap();
+        let found = unknown("usnf", &codes(&["usmf"], &["usmf"]), brought).unwrap();
         assert_eq!(found.severity, Severity::Error);
         let unread = PerSide::default();
-        assert_eq!(unknown("usmf", &unread, &brought), None);
+        assert_eq!(unknown("usmf", &unread, brought), None);
     }
 
     #[test]

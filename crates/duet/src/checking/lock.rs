@@ -24,7 +24,8 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Lock {
-    duet_lock: u32,
+    #[serde(rename = "duet-lock")]
+    format: u32,
     environment: String,
     addresses: PerSide<String>,
     maps: Vec<LockedMap>,
@@ -57,7 +58,7 @@ impl Lock {
     /// The lock of a project as it is now.
     pub fn of(config: &Config, files: &[MapFile], schemas: &PerSide<SchemaSet>) -> Self {
         Self {
-            duet_lock: FORMAT,
+            format: FORMAT,
             environment: config.environment.clone(),
             addresses: PerSide::from_fn(|side| address(&config.sides[side])),
             maps: files
@@ -91,7 +92,7 @@ impl Lock {
 }
 
 /// Reads a lock; `None` where there is none. One that does not read is a finding.
-pub fn read(path: &Path) -> Result<Option<Before>, Diagnostic> {
+pub fn read(path: &Path) -> Result<Option<Before>, Box<Diagnostic>> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -99,11 +100,8 @@ pub fn read(path: &Path) -> Result<Option<Before>, Diagnostic> {
     };
     let lock: Lock =
         serde_json::from_str(&text).map_err(|error| unreadable(path, &error.to_string()))?;
-    if lock.duet_lock != FORMAT {
-        let why = format!(
-            "it has format {}, this release reads {FORMAT}",
-            lock.duet_lock
-        );
+    if lock.format != FORMAT {
+        let why = format!("it has format {}, this release reads {FORMAT}", lock.format);
         return Err(unreadable(path, &why));
     }
     let file = path.display().to_string();
@@ -157,8 +155,8 @@ fn address(connection: &Connection) -> String {
     address.to_lowercase()
 }
 
-fn unreadable(path: &Path, why: &str) -> Diagnostic {
-    Diagnostic {
+fn unreadable(path: &Path, why: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic {
         code: codes::LOCK_UNREADABLE,
         severity: Severity::Error,
         message: format!("`{}` is no lock that this release reads", path.display()),
@@ -167,5 +165,5 @@ fn unreadable(path: &Path, why: &str) -> Diagnostic {
         fix: Some(
             "restore it from version control, or write it anew: `duet check --save`".to_owned(),
         ),
-    }
+    })
 }

@@ -89,10 +89,10 @@ const fn level(severity: Severity) -> &'static str {
 fn result(finding: &Diagnostic, indices: &BTreeMap<Code, usize>, folder: &Path) -> Value {
     let mut text = finding.message.clone();
     for note in &finding.notes {
-        text.push_str(&format!("\n{note}"));
+        text.extend(["\n", note.as_str()]);
     }
     if let Some(fix) = &finding.fix {
-        text.push_str(&format!("\nWhat to do: {fix}"));
+        text.extend(["\nWhat to do: ", fix]);
     }
     let mut result = json!({
         "ruleId": finding.code.to_string(),
@@ -128,7 +128,7 @@ fn uri(file: &str, folder: &Path) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.extend(["%", &format!("{byte:02X}")]);
         }
     }
     out
