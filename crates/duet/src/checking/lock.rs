@@ -155,6 +155,10 @@ fn address(connection: &Connection) -> String {
     address.to_lowercase()
 }
 
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "it is the error of a result, which is to be small"
+)]
 fn unreadable(path: &Path, why: &str) -> Box<Diagnostic> {
     Box::new(Diagnostic {
         code: codes::LOCK_UNREADABLE,
