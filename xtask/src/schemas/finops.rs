@@ -262,10 +262,7 @@ fn field_kind(
     match &column.kind {
         // F&O's own lengths are not published. A length that differs from its counterpart's would
         // be a clash that nobody has published, so the two are assumed to be alike.
-        ColumnKind::String { max_length } => FieldKind::String {
-            max_length: *max_length,
-        },
-        ColumnKind::Memo { max_length } => FieldKind::String {
+        ColumnKind::String { max_length } | ColumnKind::Memo { max_length } => FieldKind::String {
             max_length: *max_length,
         },
         ColumnKind::Integer { .. } => FieldKind::Int,

@@ -23,10 +23,10 @@ const COLUMNS: &str = "id, map, key, at, kind, state, policy, fields, touched, d
 fn read(row: &Row<'_>) -> Result<Conflict, Fault> {
     let id: i64 = row.get(0)?;
     let what = |part: &str| format!("the {part} of conflict {id}");
-    let touched = match optional_text_of(row, 8)? {
-        Some(json) => from_json(json, || what("times"))?,
-        None => Default::default(),
-    };
+    let touched = optional_text_of(row, 8)?
+        .map(|json| from_json(json, || what("times")))
+        .transpose()?
+        .unwrap_or_default();
     let decision = match optional_text_of(row, 9)? {
         Some(json) => Some(from_json(json, || what("decision"))?),
         None => None,

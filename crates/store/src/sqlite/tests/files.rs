@@ -1,12 +1,12 @@
 //! Files: format, permissions, several processes, crashes and full disks.
 
 use super::*;
-use crate::conflict::{ConflictFilter, FieldConflict, NewConflict};
+use crate::conflict::{ConflictFilter, ConflictKind, FieldConflict, NewConflict};
 use crate::error::StoreError;
 use crate::health::Backlog;
 use crate::settlement::Outcome;
 use crate::store::{Capture, Intent, MapState, MapStatus, Store as _};
-use duet_map::side::Side;
+use duet_map::side::{PerSide, Side};
 use duet_map::value::Row;
 use rusqlite::Connection;
 use std::error::Error as _;
@@ -52,7 +52,7 @@ async fn fill(store: &SqliteStore) {
     let mut applied = ends(1, APPLIED).inserting(linked(names[0]));
     applied.columns = vec!["NAME".to_owned()];
     applied.conflict = Some(NewConflict {
-        kind: Default::default(),
+        kind: ConflictKind::default(),
         policy: "master".to_owned(),
         fields: vec![FieldConflict {
             left_column: "NAME".to_owned(),
@@ -62,7 +62,7 @@ async fn fill(store: &SqliteStore) {
             right: "Contoso Inc".into(),
             winner: Some(Side::Left),
         }],
-        touched: Default::default(),
+        touched: PerSide::default(),
     });
     let waiting = ends(2, parked(&["customer group 10"]));
     let dead = ends(3, Outcome::Echoed).inserting(tombstone(names[2]));

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::change::{ParkReason, ParkedFilter};
-use crate::conflict::{ConflictFilter, FieldConflict, NewConflict};
+use crate::conflict::{ConflictFilter, ConflictKind, FieldConflict, NewConflict};
 use crate::settlement::Outcome;
 use crate::sqlite::STORY_LENGTH;
 use crate::store::Store as _;
-use duet_map::side::Side;
+use duet_map::side::{PerSide, Side};
 
 #[tokio::test]
 async fn a_parked_change_says_why_and_for_what() {
@@ -120,7 +120,7 @@ async fn a_conflict_keeps_both_values() {
     let store = memory();
     journal(&store, ["a", "b"].map(upsert)).await;
     let conflict = NewConflict {
-        kind: Default::default(),
+        kind: ConflictKind::default(),
         policy: "master".to_owned(),
         fields: vec![FieldConflict {
             left_column: "CREDITLIMIT".to_owned(),
@@ -130,7 +130,7 @@ async fn a_conflict_keeps_both_values() {
             right: 20.into(),
             winner: Some(Side::Left),
         }],
-        touched: Default::default(),
+        touched: PerSide::default(),
     };
     for seq in [1, 2] {
         let mut settlement = ends(seq, APPLIED);
