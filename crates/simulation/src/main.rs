@@ -28,13 +28,13 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--mutations" => mutations = true,
-            "--seeds" => match arguments.next().as_deref().and_then(range) {
-                Some(wanted) => seeds = wanted,
-                None => {
+            "--seeds" => {
+                let Some(wanted) = arguments.next().as_deref().and_then(range) else {
                     eprintln!("--seeds takes two numbers, as in 0..2000\n\n{USAGE}");
                     return ExitCode::from(2);
-                }
-            },
+                };
+                seeds = wanted;
+            }
             "--help" | "-h" => {
                 println!("{USAGE}");
                 return ExitCode::SUCCESS;
@@ -90,12 +90,11 @@ fn catch_mutations() -> bool {
             Some((seed + 1, first.checker))
         });
         let name = format!("{mutation:?}");
-        match caught {
-            Some((seeds, checker)) => println!("{name:<18} {checker:<24} {seeds}"),
-            None => {
-                println!("{name:<18} {:<24} -", "nobody");
-                all = false;
-            }
+        if let Some((seeds, checker)) = caught {
+            println!("{name:<18} {checker:<24} {seeds}");
+        } else {
+            println!("{name:<18} {:<24} -", "nobody");
+            all = false;
         }
     }
     all

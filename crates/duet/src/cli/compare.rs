@@ -165,7 +165,7 @@ mod tests {
 
         Nothing drifted.
         ");
-        assert_eq!(duration("2min").unwrap(), Duration::from_secs(120));
+        assert_eq!(duration("2min").unwrap(), Duration::from_mins(2));
         assert!(duration("soon").is_err());
     }
 }

@@ -108,21 +108,18 @@ fn text(repair: &Repair) -> String {
             ]
         })
         .collect();
-    let mut text = table(&["map", "record", "what differs", "repair"], &[], rows);
-    text.push_str(&match (repair.applied, repair.left_to_running) {
+    let journaled = repair.journaled;
+    let outcome = match (repair.applied, repair.left_to_running) {
         (false, _) => {
-            "\n\nThis is the plan; nothing was written. `duet repair --apply` does it.".to_owned()
+            "This is the plan; nothing was written. `duet repair --apply` does it.".to_owned()
         }
-        (true, true) => format!(
-            "\n\n{} changes are journaled; the running `duet run` carries them out.",
-            repair.journaled
-        ),
-        (true, false) => format!(
-            "\n\n{} changes were applied, or are parked: `duet parked`.",
-            repair.journaled
-        ),
-    });
-    text
+        (true, true) => {
+            format!("{journaled} changes are journaled; the running `duet run` carries them out.")
+        }
+        (true, false) => format!("{journaled} changes were applied, or are parked: `duet parked`."),
+    };
+    let steps = table(&["map", "record", "what differs", "repair"], &[], rows);
+    format!("{steps}\n\n{outcome}")
 }
 
 #[cfg(test)]

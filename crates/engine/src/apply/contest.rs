@@ -197,7 +197,6 @@ pub(super) fn remember(
             OpenConflict::Waits(waits)
         }
         (Some(waits), _) => OpenConflict::Waits(waits),
-        (None, None) => OpenConflict::Keep,
         (None, Some(open))
             if open.kind == ConflictKind::Deletion
                 || open.fields.iter().all(|field| settled(field.column(to))) =>
@@ -208,7 +207,7 @@ pub(super) fn remember(
                 OpenConflict::Gone("both sides agree".to_owned())
             }
         }
-        (None, Some(_)) => OpenConflict::Keep,
+        (None, _) => OpenConflict::Keep,
     };
     (decided, open)
 }
@@ -280,127 +279,123 @@ fn endangered(
         .collect()
 }
 
-impl Core {
-    /// A changed record whose counterpart was deleted. `Ok`: create it again.
-    pub(super) fn changed_and_deleted(
-        &self,
-        map: &CompiledMap,
-        errand: Errand,
-        target: Target,
-    ) -> Result<Situation, Box<End>> {
-        let (from, to) = (errand.from, errand.to());
-        let Wish::Upsert(upsert) = &errand.wish else {
+/// A changed record whose counterpart was deleted. `Ok`: create it again.
+pub(super) fn changed_and_deleted(
+    map: &CompiledMap,
+    errand: Errand,
+    target: Target,
+) -> Result<Situation, Box<End>> {
+    let (from, to) = (errand.from, errand.to());
+    let Wish::Upsert(upsert) = &errand.wish else {
+        return Ok(Situation { errand, target });
+    };
+    if upsert.recreates {
+        return Ok(Situation {
+            errand,
+            target: Target::Absent,
+        });
+    }
+    let decided = errand.conflict.as_deref().and_then(decided_side);
+    if decided == Some(to)
+        && let Some(deletion) = deletion_of(map, &errand, to)
+    {
+        let why = "a person chose the deletion over this change".to_owned();
+        return Err(Box::new(End {
+            settlement: errand.ends(Outcome::Discarded(why)),
+            still_to_come: Some(Box::new(deletion)),
+        }));
+    }
+    let image = errand
+        .pair
+        .as_ref()
+        .map(|pair| &pair.body.halves[from].image);
+    let conflict = NewConflict {
+        kind: ConflictKind::Deletion,
+        policy: Conflicts::Manual.as_str().to_owned(),
+        fields: endangered(map, from, &upsert.row, image),
+        touched: touched(&errand, &target),
+    };
+    let message = format!(
+        "the record was changed on the {from} side and deleted on the {to} side; decide with \
+         `duet conflicts resolve`, delete it here too, or create it there again"
+    );
+    Err(Box::new(undecided(
+        map,
+        errand,
+        Code(2104),
+        message,
+        conflict,
+    )))
+}
+
+/// A deletion that meets a change of the other record. `Ok`: the deletion stands.
+pub(super) fn deleted_and_changed(
+    map: &CompiledMap,
+    errand: Errand,
+    target: Target,
+) -> Result<Situation, Box<End>> {
+    let (from, to) = (errand.from, errand.to());
+    let Target::Read(record) = &target else {
+        return Ok(Situation { errand, target });
+    };
+    let image = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
+    let fields = endangered(map, to, &record.row, image);
+    if fields.is_empty() {
+        return Ok(Situation { errand, target });
+    }
+    let known = errand
+        .conflict
+        .as_deref()
+        .filter(|conflict| conflict.kind == ConflictKind::Deletion);
+    match known.and_then(decided_side) {
+        // What was decided about is still what stands there.
+        Some(side) if side == from && known.is_some_and(|known| known.fields == fields) => {
             return Ok(Situation { errand, target });
-        };
-        if upsert.recreates {
-            return Ok(Situation {
-                errand,
-                target: Target::Absent,
-            });
         }
-        let decided = errand.conflict.as_deref().and_then(decided_side);
-        if decided == Some(to)
-            && let Some(deletion) = deletion_of(map, &errand, to)
-        {
-            let why = "a person chose the deletion over this change".to_owned();
+        Some(side) if side == to => {
+            let change = Box::new(NewChange {
+                map: map.id().to_owned(),
+                side: to,
+                key: errand.key.clone(),
+                record: record.id.clone(),
+                kind: ChangeKind::Upsert {
+                    row: record.row.clone(),
+                    version: record.version.clone(),
+                    modified: record.modified,
+                    by: record.modified_by.clone(),
+                },
+                tick: 0,
+                origin: Origin::Live,
+                amendment: Amendment {
+                    recreate: true,
+                    ..Amendment::default()
+                },
+            });
+            let why = "a person chose the other side's change over this deletion".to_owned();
             return Err(Box::new(End {
                 settlement: errand.ends(Outcome::Discarded(why)),
-                still_to_come: Some(Box::new(deletion)),
+                still_to_come: Some(change),
             }));
         }
-        let image = errand
-            .pair
-            .as_ref()
-            .map(|pair| &pair.body.halves[from].image);
-        let conflict = NewConflict {
-            kind: ConflictKind::Deletion,
-            policy: Conflicts::Manual.as_str().to_owned(),
-            fields: endangered(map, from, &upsert.row, image),
-            touched: touched(&errand, &target),
-        };
-        let message = format!(
-            "the record was changed on the {from} side and deleted on the {to} side; decide with \
-             `duet conflicts resolve`, delete it here too, or create it there again"
-        );
-        Err(Box::new(undecided(
-            map,
-            errand,
-            Code(2104),
-            message,
-            conflict,
-        )))
+        _ => {}
     }
-
-    /// A deletion that meets a change of the other record. `Ok`: the deletion stands.
-    pub(super) fn deleted_and_changed(
-        &self,
-        map: &CompiledMap,
-        errand: Errand,
-        target: Target,
-    ) -> Result<Situation, Box<End>> {
-        let (from, to) = (errand.from, errand.to());
-        let Target::Read(record) = &target else {
-            return Ok(Situation { errand, target });
-        };
-        let image = errand.pair.as_ref().map(|pair| &pair.body.halves[to].image);
-        let fields = endangered(map, to, &record.row, image);
-        if fields.is_empty() {
-            return Ok(Situation { errand, target });
-        }
-        let known = errand
-            .conflict
-            .as_deref()
-            .filter(|conflict| conflict.kind == ConflictKind::Deletion);
-        match known.and_then(decided_side) {
-            // What was decided about is still what stands there.
-            Some(side) if side == from && known.is_some_and(|known| known.fields == fields) => {
-                return Ok(Situation { errand, target });
-            }
-            Some(side) if side == to => {
-                let change = Box::new(NewChange {
-                    map: map.id().to_owned(),
-                    side: to,
-                    key: errand.key.clone(),
-                    record: record.id.clone(),
-                    kind: ChangeKind::Upsert {
-                        row: record.row.clone(),
-                        version: record.version.clone(),
-                        modified: record.modified,
-                        by: record.modified_by.clone(),
-                    },
-                    tick: 0,
-                    origin: Origin::Live,
-                    amendment: Amendment {
-                        recreate: true,
-                        ..Amendment::default()
-                    },
-                });
-                let why = "a person chose the other side's change over this deletion".to_owned();
-                return Err(Box::new(End {
-                    settlement: errand.ends(Outcome::Discarded(why)),
-                    still_to_come: Some(change),
-                }));
-            }
-            _ => {}
-        }
-        let conflict = NewConflict {
-            kind: ConflictKind::Deletion,
-            policy: Conflicts::Manual.as_str().to_owned(),
-            fields,
-            touched: touched(&errand, &target),
-        };
-        let message = format!(
-            "the record was deleted on the {from} side and changed on the {to} side; decide with \
-             `duet conflicts resolve`, delete it there too, or create it here again"
-        );
-        Err(Box::new(undecided(
-            map,
-            errand,
-            Code(2105),
-            message,
-            conflict,
-        )))
-    }
+    let conflict = NewConflict {
+        kind: ConflictKind::Deletion,
+        policy: Conflicts::Manual.as_str().to_owned(),
+        fields,
+        touched: touched(&errand, &target),
+    };
+    let message = format!(
+        "the record was deleted on the {from} side and changed on the {to} side; decide with \
+         `duet conflicts resolve`, delete it there too, or create it here again"
+    );
+    Err(Box::new(undecided(
+        map,
+        errand,
+        Code(2105),
+        message,
+        conflict,
+    )))
 }
 
 /// The deletion on a side of an errand's pair, as a change of its own.

@@ -3,7 +3,7 @@
 //! A write names the version it was merged against. When the other side has moved meanwhile, the
 //! record is read and merged again; nothing is written over what nobody has seen.
 
-use super::contest::remember;
+use super::contest::{self, remember};
 use super::settle::{End, Landing};
 use super::target::{Target, current};
 use super::{Errand, Upsert, Wish, parked, passes, update};
@@ -201,24 +201,21 @@ impl Core {
         target: Target,
     ) -> Result<Ready, Box<End>> {
         let to = errand.to();
-        match &target {
-            Target::Ambiguous => {
-                let message = format!(
-                    "several records of {} on the {to} side carry this key; make the key unique \
-                     there, then retry",
-                    map.table(to)
-                );
-                return Err(Box::new(
-                    errand
-                        .ends(parked(ParkReason::Validation, Code(2103), message))
-                        .into(),
-                ));
-            }
-            _ => {}
+        if matches!(target, Target::Ambiguous) {
+            let message = format!(
+                "several records of {} on the {to} side carry this key; make the key unique \
+                 there, then retry",
+                map.table(to)
+            );
+            return Err(Box::new(
+                errand
+                    .ends(parked(ParkReason::Validation, Code(2103), message))
+                    .into(),
+            ));
         }
         let Situation { mut errand, target } = match target {
             Target::Gone if matches!(errand.wish, Wish::Upsert(_)) => {
-                self.changed_and_deleted(map, errand, target)?
+                contest::changed_and_deleted(map, errand, target)?
             }
             target => Situation { errand, target },
         };
@@ -341,7 +338,7 @@ impl Core {
         let nothing = Merged::default();
         let Situation { errand, target } = match &target {
             Target::Read(record) if map.passes(to, &record.row) => {
-                self.deleted_and_changed(map, errand, target)?
+                contest::deleted_and_changed(map, errand, target)?
             }
             _ => Situation { errand, target },
         };

@@ -205,21 +205,17 @@ impl Core {
         let bounce = pair.as_ref().is_some_and(|pair| {
             let half = &pair.body.halves[side];
             let columns = map.column_names(side, &fields);
-            match (&half.wrote, &version) {
-                (Some(wrote), Some(version)) => {
-                    wrote.tag == version.tag
-                        && columns.iter().any(|one| half.wrote_columns.contains(one))
-                }
-                // Without versions, the value tells: it is what our write became.
-                _ => {
-                    let seen = map.image(side, &row);
-                    columns.iter().any(|one| {
-                        half.rewrote
-                            .get(one)
-                            .is_some_and(|was| was == seen.value(one))
-                    })
-                }
+            if let (Some(wrote), Some(version)) = (&half.wrote, &version) {
+                return wrote.tag == version.tag
+                    && columns.iter().any(|one| half.wrote_columns.contains(one));
             }
+            // Without versions, the value tells: it is what our write became.
+            let seen = map.image(side, &row);
+            let became = |one: &str| {
+                let was = half.rewrote.get(one);
+                was.is_some_and(|was| was == seen.value(one))
+            };
+            columns.iter().any(|one| became(one))
         });
         if let Some(pair) = &pair
             && bounce

@@ -255,13 +255,13 @@ impl Pair {
 
     /// An engine over the pair; call it again for a restart after a crash.
     pub fn engine(&self) -> Engine {
-        self.engine_with(|map| map)
+        self.engine_with(str::to_owned)
     }
 
     /// An engine whose map files are changed a little.
-    pub fn engine_with(&self, change: fn(String) -> String) -> Engine {
+    pub fn engine_with(&self, change: fn(&str) -> String) -> Engine {
         let maps = [COMPANIES, TERMS, CUSTOMERS].map(|text| {
-            let text = change(text.to_owned());
+            let text = change(text);
             let file = MapFile::parse(&text, "test.yaml").unwrap_or_else(|e| panic!("{e:#?}"));
             let compiled = CompiledMap::compile(&file, &left_schemas(), &right_schemas());
             compiled.unwrap_or_else(|e| panic!("{e:#?}")).0
