@@ -97,7 +97,9 @@ fn upload(
     let name = header(call, "x-ms-file-name")
         .map(|name| percent_decode_str(name).decode_utf8_lossy().into_owned())
         .or_else(|| option(call, "x-ms-file-name").map(str::to_owned));
-    if header(call, "x-ms-transfer-mode") == Some("chunked") {
+    let token = option(call, "sessiontoken");
+    // Some clients repeat the header with every piece; the token tells that the upload has begun.
+    if token.is_none() && header(call, "x-ms-transfer-mode") == Some("chunked") {
         if !session.exists(table, id)? {
             return Err(ApiError::no_record(table.name(), id));
         }
@@ -115,7 +117,7 @@ fn upload(
             .with_header("Accept-Ranges", "bytes"));
     }
     let kind = header(call, "content-type").unwrap_or("application/octet-stream");
-    let Some(token) = option(call, "sessiontoken") else {
+    let Some(token) = token else {
         let file = NewFile {
             name: name.unwrap_or_else(|| "file".into()),
             kind: kind.into(),
