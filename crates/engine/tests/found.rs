@@ -11,6 +11,7 @@ use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_simulation::system::{Call, Fault, ModelSystem};
 use duet_store::Store;
+use duet_store::change::ParkedFilter;
 use pair::{Pair, reference, synced};
 
 /// What the books say that Duet wrote.
@@ -115,5 +116,32 @@ async fn what_waits_for_a_record_of_an_ended_pair_goes_with_it() {
     pair.left.delete("CustomersV3", &again);
     engine.quiesce().await.unwrap();
     assert_eq!(pair.parked().await, [], "nobody reports the deletion");
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_makes_no_sense_is_looked_up() {
+    let (pair, engine) = synced().await;
+    let (customer, account) = pair.first();
+    let city = Row::new().with("address1_city", "Oslo");
+    pair.right.edit("accounts", &account, city);
+    pair.left.inject(Call::Write, [Fault::Garbled]);
+    engine.quiesce().await.unwrap();
+    let parked = pair
+        .store
+        .parked(&ParkedFilter::default(), 9)
+        .await
+        .unwrap();
+    assert_eq!(parked, []);
+
+    // The write stood there: what both sides edit next meets no conflict.
+    let name = Row::new().with("OrganizationName", "Renamed");
+    pair.left.edit("CustomersV3", &customer, name);
+    let city = Row::new().with("address1_city", "Bergen");
+    pair.right.edit("accounts", &account, city);
+    engine.quiesce().await.unwrap();
+    let (_, row) = pair.account("US-001").unwrap();
+    assert_eq!(row.value("address1_city"), &Value::from("Bergen"));
+    assert_eq!(row.value("name"), &Value::from("Renamed"));
     pair.assert_balanced().await;
 }

@@ -514,6 +514,20 @@ impl Core {
                     },
                 )
             }
+            // An answer that makes no sense says nothing about the write: it may stand there, and
+            // parked it would pass for a person's edit. The next attempt looks first.
+            Class::Bug
+                if error.outcome_unknown && errand.change.attempts < self.settings.attempts =>
+            {
+                let until = self.due_again(errand.change.attempts, error.retry_after);
+                end(
+                    errand,
+                    Outcome::Postponed {
+                        until,
+                        code: error.code.to_string(),
+                    },
+                )
+            }
             Class::FixData => end(errand, parked(ParkReason::Refused, error.code, words())),
             Class::FixMap | Class::CursorExpired | Class::Bug => {
                 end(errand, parked(ParkReason::Fault, error.code, words()))

@@ -40,6 +40,8 @@ pub enum Fault {
     LostRequest,
     /// It is done, and the answer never arrives.
     LostAnswer,
+    /// It is done, and the answer makes no sense.
+    Garbled,
     /// The system asks for patience.
     Busy,
     /// The system refuses what no waiting mends.
@@ -162,6 +164,7 @@ impl Network {
         let way = match self.next(call) {
             Fault::None => Way::Open,
             Fault::LostAnswer => Way::Lost,
+            Fault::Garbled => Way::Garbled,
             Fault::LostRequest => return Err(no_answer()),
             Fault::Busy => {
                 return Err(SystemError::new(
@@ -210,6 +213,9 @@ impl Network {
         if way == Way::Lost {
             return Err(no_answer());
         }
+        if way == Way::Garbled {
+            return Err(no_sense());
+        }
         if self.chance(self.faults.lost_answer) {
             {
                 let ledger = &mut *self.ledger();
@@ -234,6 +240,13 @@ impl Network {
 pub(super) enum Way {
     Open,
     Lost,
+    Garbled,
+}
+
+fn no_sense() -> SystemError {
+    let mut error = SystemError::new(Class::Bug, Code(3006), "the answer makes no sense");
+    error.outcome_unknown = true;
+    error
 }
 
 fn no_answer() -> SystemError {
