@@ -1,3 +1,5 @@
+//! The front door with real sockets: addresses, faults, sign-in, refusals, TLS, the way down.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};

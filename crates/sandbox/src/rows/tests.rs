@@ -1,3 +1,5 @@
+//! Rows kept: versions, keys, exact decimals, pages in both directions, tombstones, files reopened.
+
 use super::*;
 
 fn accounts() -> Table {

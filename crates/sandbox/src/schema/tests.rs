@@ -1,3 +1,5 @@
+//! The built-in schemas: what the maps mention is there, references resolve, published facts stay.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The seeded rows: references resolve, the plan is kept, and a seed gives the same rows again.
+
 use serde_json::Value;
 
 use super::*;
