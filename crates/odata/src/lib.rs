@@ -1,3 +1,5 @@
+//! The `OData` v4 protocol for both ends of the wire, without a network.
+//!
 #![doc = include_str!("../README.md")]
 
 pub mod batch;

@@ -22,6 +22,7 @@ pub use config::DataverseConfig;
 use crate::connection::batch::{Carriage, JSON, Plan};
 use crate::connection::{Answer, Call, Connection};
 use crate::error::SystemError;
+use crate::service::Service;
 use crate::system::{
     Changes, ChangesRequest, Cursor, Find, Found, Notice, Page, SnapshotRequest, System, Write,
     Written,
@@ -29,6 +30,7 @@ use crate::system::{
 use async_trait::async_trait;
 use duet_map::record::{Record, RecordId};
 use duet_map::schema::TableSchema;
+use jiff::Timestamp;
 use metadata::Catalogue;
 
 /// A Dataverse environment.
@@ -54,21 +56,15 @@ impl Dataverse {
             media_type: JSON,
         }
     }
+}
 
-    /// The error that a refused read stands for.
-    fn refused_read(&self, answer: &Answer) -> SystemError {
-        let now = self.connection.timing().now();
-        refusal::of_read(self.connection.name(), answer, now)
+impl Service for Dataverse {
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// Sends a read and takes only success for an answer.
-    async fn get(&self, call: &Call) -> Result<Answer, SystemError> {
-        let answer = self.connection.send(call).await?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(self.refused_read(&answer))
-        }
+    fn refusal(system: &str, answer: &Answer, now: Timestamp) -> SystemError {
+        refusal::of_read(system, answer, now)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::connection::batch::{Carriage, JSON, Plan};
 use crate::connection::{Answer, Call, Connection};
 use crate::error::SystemError;
 use crate::etags::Etags;
+use crate::service::Service;
 use crate::system::{
     Changes, ChangesRequest, Cursor, Find, Found, Notice, Page, SnapshotRequest, System, Write,
     Written,
@@ -29,7 +30,7 @@ use crate::system::{
 use async_trait::async_trait;
 use duet_map::record::{Record, RecordId};
 use duet_map::schema::TableSchema;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use metadata::Catalogue;
 use std::collections::BTreeMap;
 
@@ -62,25 +63,19 @@ impl FinOps {
         }
     }
 
-    /// The error that a refused read stands for.
-    fn refused_read(&self, answer: &Answer) -> SystemError {
-        let now = self.connection.timing().now();
-        refusal::of_read(self.connection.name(), answer, now)
-    }
-
-    /// Sends a read and takes only success for an answer.
-    async fn get(&self, call: &Call) -> Result<Answer, SystemError> {
-        let answer = self.connection.send(call).await?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(self.refused_read(&answer))
-        }
-    }
-
     /// The query option that opens every company.
     fn companies_option(&self) -> Option<&'static str> {
         self.cross_company.then_some("true")
+    }
+}
+
+impl Service for FinOps {
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    fn refusal(system: &str, answer: &Answer, now: Timestamp) -> SystemError {
+        refusal::of_read(system, answer, now)
     }
 }
 

@@ -7,7 +7,8 @@
 //! The road through the crate: [`system`] and [`error`] are the words that everyone speaks;
 //! `connection` is the way to a web service (sign-in, retries, batches); [`dataverse`],
 //! [`finops`] and [`mod@odata`] are the systems, built from their configuration. What they do alike
-//! stands beside them: `paging` and `window` read, `bulk` writes, `refusal` explains.
+//! stands beside them: `paging` and `window` read, `search`
+//! finds, `bulk` writes, `service` and `refusal` explain.
 
 mod bulk;
 pub mod codes;
@@ -23,6 +24,8 @@ pub mod odata;
 mod paging;
 mod refusal;
 mod scalar;
+mod search;
+mod service;
 pub mod system;
 #[cfg(test)]
 mod testing;
@@ -31,7 +34,6 @@ mod window;
 
 pub use connection::{Auth, ClientCredentials, RetryPolicy};
 pub use dataverse::{Dataverse, DataverseConfig};
-
 pub use error::{Class, SystemError};
 pub use etags::Etags;
 pub use finops::{FinOps, FinOpsConfig};

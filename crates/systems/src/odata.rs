@@ -25,9 +25,10 @@ mod write;
 
 pub use config::{Batches, Creates, ODataConfig};
 
-use crate::connection::{Answer, Call, Connection};
+use crate::connection::{Answer, Connection};
 use crate::error::SystemError;
 use crate::etags::Etags;
+use crate::service::Service;
 use crate::system::{
     Changes, ChangesRequest, Cursor, Find, Found, Notice, Page, SnapshotRequest, System, Write,
     Written,
@@ -35,7 +36,7 @@ use crate::system::{
 use async_trait::async_trait;
 use duet_map::record::{Record, RecordId};
 use duet_map::schema::TableSchema;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use metadata::{Catalogue, Hints};
 use transport::Transport;
 
@@ -54,21 +55,15 @@ pub struct OData {
     page_size: usize,
 }
 
-impl OData {
-    /// The error that a refused read stands for.
-    fn refused_read(&self, answer: &Answer) -> SystemError {
-        let now = self.connection.timing().now();
-        refusal::of_read(self.connection.name(), answer, now)
+impl OData {}
+
+impl Service for OData {
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// Sends a read and takes only success for an answer.
-    async fn get(&self, call: &Call) -> Result<Answer, SystemError> {
-        let answer = self.connection.send(call).await?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(self.refused_read(&answer))
-        }
+    fn refusal(system: &str, answer: &Answer, now: Timestamp) -> SystemError {
+        refusal::of_read(system, answer, now)
     }
 }
 

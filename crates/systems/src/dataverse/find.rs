@@ -6,29 +6,17 @@
 use super::Dataverse;
 use super::coding::{Selection, property};
 use super::metadata::Table;
-use crate::codes;
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
-use crate::error::{Class, SystemError};
+use crate::error::SystemError;
 use crate::system::{Find, Found};
-use crate::{mismatch, scalar};
+use crate::{mismatch, scalar, search};
 use duet_map::record::Record;
 use duet_map::schema::{Column, ColumnType, LookupTarget};
 use duet_map::value::Value;
 use odata::Literal;
-use serde::Deserialize;
-use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// A search reads so many rows at most. Two are too many to be one; the others let the caller
-/// sort out those that it knows, and make room for rows that only a wildcard made match.
-const TOP: &str = "25";
-
-#[derive(Deserialize)]
-struct Rows {
-    value: Vec<Map<String, Json>>,
-}
 
 impl Dataverse {
     pub(super) async fn find_equal(
@@ -57,7 +45,7 @@ impl Dataverse {
             let link = Link::to(&table.set)
                 .option("$select", &with_keys.select())
                 .option("$filter", &terms.join(" and "))
-                .option("$top", TOP);
+                .option("$top", search::TOP);
             let mut operation = Operation::get(link.into_text());
             if let Some(annotations) = with_keys.annotations() {
                 operation.headers.push(("Prefer", annotations));
@@ -69,31 +57,19 @@ impl Dataverse {
         let plan = self.plan(format!("searching `{}`", table.set));
         let system = self.connection.name();
         let answers = self.connection.batch(&plan, &operations).await;
-        let mut found = Vec::with_capacity(finds.len());
-        for ((find, with_keys), answer) in finds.iter().zip(&selections).zip(answers) {
-            let answer = answer?;
-            if !answer.status.is_success() {
-                return Err(self.refused_read(&answer));
-            }
-            let rows: Rows = answer.json(system)?;
-            let mut records = rows
-                .value
-                .iter()
-                .map(|row| with_keys.read(system, row))
-                .collect::<Result<Vec<_>, _>>()?;
-            records.retain(|record| matches(&table, find, record));
-            for record in &mut records {
-                record.row.0.retain(|column, _| wanted.contains(column));
-            }
-            found.push(match records.len() {
-                0 => Found::None,
-                1 => records
-                    .pop()
-                    .map_or(Found::None, |record| Found::One(Box::new(record))),
-                _ => Found::Many(records.into_iter().map(|record| record.id).collect()),
-            });
-        }
-        Ok(found)
+        let searches = finds.iter().zip(&selections).zip(answers);
+        searches
+            .map(|((find, with_keys), answer)| {
+                search::found(self, answer?, |row| {
+                    let mut record = with_keys.read(system, row)?;
+                    if !matches(&table, find, &record) {
+                        return Ok(None);
+                    }
+                    record.row.0.retain(|column, _| wanted.contains(column));
+                    Ok(Some(record))
+                })
+            })
+            .collect()
     }
 
     /// One comparison of a filter.
@@ -113,8 +89,8 @@ impl Dataverse {
                 return Ok(format!("{prefix}{} eq {literal}", property(column)));
             }
             let ColumnType::Lookup { targets } = &column.ty else {
-                return Err(bad_path(
-                    table,
+                return Err(search::bad_path(
+                    &table.set,
                     path,
                     "goes on behind a column that is no lookup",
                 ));
@@ -128,7 +104,11 @@ impl Dataverse {
                 (Some(named), _) => {
                     steps.next();
                     if steps.peek().is_none() {
-                        return Err(bad_path(table, path, "ends with the name of a table"));
+                        return Err(search::bad_path(
+                            &table.set,
+                            path,
+                            "ends with the name of a table",
+                        ));
                     }
                     named
                 }
@@ -138,7 +118,7 @@ impl Dataverse {
             prefix.push('/');
             here = self.table_by_type(&target.type_name).await?;
         }
-        Err(bad_path(table, path, "is empty"))
+        Err(search::bad_path(&table.set, path, "is empty"))
     }
 
     /// The only table of a polymorphic lookup that has the column which the path goes on with.
@@ -158,29 +138,18 @@ impl Dataverse {
         }
         match fitting.as_slice() {
             [only] => Ok(only),
-            [] => Err(bad_path(
-                table,
+            [] => Err(search::bad_path(
+                &table.set,
                 path,
                 "goes on with a column that no referenced table has",
             )),
-            _ => Err(bad_path(
-                table,
+            _ => Err(search::bad_path(
+                &table.set,
                 path,
                 "could go on in several tables; name one, as in `customerid.account.name`",
             )),
         }
     }
-}
-
-fn bad_path(table: &Table, path: &str, why: &str) -> SystemError {
-    SystemError::new(
-        Class::FixMap,
-        codes::BAD_PATH,
-        format!(
-            "the path `{path}` from `{}` {why}; correct the map",
-            table.set
-        ),
-    )
 }
 
 /// A value as the right side of a comparison with a column.

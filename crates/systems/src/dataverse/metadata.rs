@@ -5,6 +5,7 @@ use super::{Dataverse, refusal};
 use crate::codes;
 use crate::connection::{Call, failure, link::Link};
 use crate::error::{Class, SystemError};
+use crate::service::Service;
 use duet_map::schema::{Column, ColumnType, LookupTarget, TableSchema};
 use futures::future::try_join_all;
 use serde::Deserialize;

@@ -8,6 +8,7 @@ use crate::connection::batch::Operation;
 use crate::connection::link::Link;
 use crate::connection::{Call, failure};
 use crate::error::SystemError;
+use crate::service::Service;
 use crate::system::{Changes, ChangesRequest, Cursor, Page, Seen, SnapshotRequest};
 use duet_map::record::{Record, RecordId};
 use reqwest::StatusCode;
@@ -286,7 +287,7 @@ impl Dataverse {
             } else if answer.status == StatusCode::NOT_FOUND && refusal::is_absence(&answer) {
                 None
             } else {
-                return Err(self.refused_read(&answer));
+                return Err(self.refused(&answer));
             });
         }
         Ok(records)

@@ -7,6 +7,7 @@ use super::Dataverse;
 use crate::connection::link::Link;
 use crate::connection::{Call, Repeat, failure};
 use crate::error::SystemError;
+use crate::service::Service;
 use bytes::Bytes;
 use odata::Literal;
 use reqwest::Method;

@@ -9,6 +9,7 @@ use crate::codes;
 use crate::connection::link::Link;
 use crate::connection::{Call, failure};
 use crate::error::{Class, SystemError};
+use crate::service::Service;
 use duet_map::schema::{Column, ColumnType, TableSchema};
 use duet_map::value::Value;
 use odata::csdl::{CsdlError, EntityType, SchemaItem, SchemaItems};

@@ -10,6 +10,7 @@ use crate::connection::link::Link;
 use crate::connection::retry::http_date;
 use crate::error::{Class, SystemError};
 use crate::paging::{self, Answered, Ask, Paged};
+use crate::service::Service;
 use crate::system::{Changes, ChangesRequest, Cursor, Page, SnapshotRequest};
 use crate::{keyset, mismatch};
 use async_trait::async_trait;
@@ -99,7 +100,7 @@ impl FinOps {
                 absent = true;
                 None
             } else {
-                return Err(self.refused_read(&answer));
+                return Err(self.refused(&answer));
             });
         }
         // A missing entity set is answered like a missing row; the two must not be confused.

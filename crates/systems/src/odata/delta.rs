@@ -14,6 +14,7 @@ use crate::connection::link::Link;
 use crate::connection::{Answer, Call, failure};
 use crate::error::SystemError;
 use crate::mismatch;
+use crate::service::Service;
 use crate::system::{Changes, ChangesRequest, Cursor, Page, Seen, SnapshotRequest};
 use duet_map::record::RecordId;
 use odata::payload::{Deleted, DeltaItem, DeltaPage};
@@ -224,7 +225,7 @@ impl OData {
             status if status.is_success() => Ok(answer),
             // The service does not know the link any more.
             StatusCode::GONE => Err(refusal::expired(&table.set)),
-            _ => Err(self.refused_read(&answer)),
+            _ => Err(self.refused(&answer)),
         }
     }
 }

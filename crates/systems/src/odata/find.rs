@@ -5,28 +5,16 @@ use super::coding::Selection;
 use super::column::{Place, Wire};
 use super::key;
 use super::metadata::Table;
-use crate::codes;
 use crate::connection::batch::Operation;
 use crate::connection::link::Link;
-use crate::error::{Class, SystemError};
+use crate::error::SystemError;
 use crate::system::{Find, Found};
-use crate::{keyset, mismatch, scalar};
+use crate::{keyset, mismatch, scalar, search};
 use duet_map::record::Record;
 use duet_map::schema::ColumnType;
 use duet_map::value::Value;
-use serde::Deserialize;
-use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// A search reads so many rows at most. Two are too many to be one; the others let the caller
-/// sort out those that it knows.
-const TOP: &str = "25";
-
-#[derive(Deserialize)]
-struct Rows {
-    value: Vec<Map<String, Json>>,
-}
 
 impl OData {
     pub(super) async fn find_equal(
@@ -47,8 +35,9 @@ impl OData {
             for (path, value) in &find.equal {
                 terms.push(Some(self.term(&table, path, value).await?));
             }
-            let condition = keyset::all(terms)
-                .ok_or_else(|| bad_path(&table, "", "is empty: a search names no column"))?;
+            let condition = keyset::all(terms).ok_or_else(|| {
+                search::bad_path(&table.set, "", "is empty: a search names no column")
+            })?;
             // What is compared is read as well, to tell a true match from one of a service that
             // leaves the filter out.
             let own = find.equal.iter().map(|(path, _)| path);
@@ -59,38 +48,26 @@ impl OData {
                 .option("$select", &selection.select())
                 .option_if("$expand", selection.expand().as_deref())
                 .option("$filter", &condition)
-                .option("$top", TOP);
+                .option("$top", search::TOP);
             operations.push(Operation::get(link.into_text()));
             selections.push(selection);
         }
         let system = self.connection.name();
         let what = format!("searching `{}`", table.set);
         let answers = self.carry(&table, what, &operations).await;
-        let mut found = Vec::with_capacity(finds.len());
-        for ((find, selection), answer) in finds.iter().zip(&selections).zip(answers) {
-            let answer = answer?;
-            if !answer.status.is_success() {
-                return Err(self.refused_read(&answer));
-            }
-            let rows: Rows = answer.json(system)?;
-            let mut records = rows
-                .value
-                .iter()
-                .map(|row| selection.read(system, row, None))
-                .collect::<Result<Vec<_>, _>>()?;
-            records.retain(|record| matches(&table, find, record));
-            for record in &mut records {
-                record.row.0.retain(|column, _| wanted.contains(column));
-            }
-            found.push(match records.len() {
-                0 => Found::None,
-                1 => records
-                    .pop()
-                    .map_or(Found::None, |record| Found::One(Box::new(record))),
-                _ => Found::Many(records.into_iter().map(|record| record.id).collect()),
-            });
-        }
-        Ok(found)
+        let searches = finds.iter().zip(&selections).zip(answers);
+        searches
+            .map(|((find, selection), answer)| {
+                search::found(self, answer?, |row| {
+                    let mut record = selection.read(system, row, None)?;
+                    if !matches(&table, find, &record) {
+                        return Ok(None);
+                    }
+                    record.row.0.retain(|column, _| wanted.contains(column));
+                    Ok(Some(record))
+                })
+            })
+            .collect()
     }
 
     /// One comparison of a filter.
@@ -124,15 +101,15 @@ impl OData {
                 return Ok(keyset::equal(&format!("{prefix}{property}"), &literal));
             }
             let ColumnType::Lookup { targets } = &column.ty else {
-                return Err(bad_path(
-                    table,
+                return Err(search::bad_path(
+                    &table.set,
                     path,
                     "goes on behind a column that is no lookup",
                 ));
             };
             let Some(target) = targets.first() else {
-                return Err(bad_path(
-                    table,
+                return Err(search::bad_path(
+                    &table.set,
                     path,
                     "goes through a lookup without a table",
                 ));
@@ -142,19 +119,8 @@ impl OData {
             let next = target.table.clone();
             here = self.table(&next).await?;
         }
-        Err(bad_path(table, path, "is empty"))
+        Err(search::bad_path(&table.set, path, "is empty"))
     }
-}
-
-fn bad_path(table: &Table, path: &str, why: &str) -> SystemError {
-    SystemError::new(
-        Class::FixMap,
-        codes::BAD_PATH,
-        format!(
-            "the path `{path}` from `{}` {why}; correct the map",
-            table.set
-        ),
-    )
 }
 
 /// Whether a row is what was searched for, as far as it tells. Texts compare as loosely as any

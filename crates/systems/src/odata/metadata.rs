@@ -6,6 +6,7 @@ use super::{OData, refusal};
 use crate::codes;
 use crate::connection::{Call, failure};
 use crate::error::{Class, SystemError};
+use crate::service::Service;
 use duet_map::schema::{Column, ColumnType, LookupTarget, TableSchema};
 use odata::csdl::{EntitySet, EntityType, Model, NavigationProperty, Property};
 use std::collections::{BTreeMap, HashMap};

@@ -12,6 +12,7 @@ use crate::connection::retry::http_date;
 use crate::error::{Class, SystemError};
 use crate::keyset;
 use crate::paging::{self, Answered, Ask, Paged};
+use crate::service::Service;
 use crate::system::{Changes, ChangesRequest, Cursor, Page, SnapshotRequest};
 use async_trait::async_trait;
 use duet_map::record::{Record, RecordId};
@@ -116,7 +117,7 @@ impl OData {
                 absent = true;
                 None
             } else {
-                return Err(self.refused_read(&answer));
+                return Err(self.refused(&answer));
             });
         }
         // A missing entity set is answered like a missing row; the two must not be confused.

@@ -11,6 +11,7 @@ use crate::connection::batch::{Carriage, Operation, Plan};
 use crate::connection::link::Link;
 use crate::connection::{Answer, Repeat};
 use crate::error::SystemError;
+use crate::service::Service;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use tokio::sync::OnceCell;
@@ -165,7 +166,7 @@ impl OData {
         let mut answers = self.connection.batch(&alone, &read).await;
         let answer = answers.pop().transpose()?;
         if let Some(refused) = answer.filter(|answer| !answer.status.is_success()) {
-            return Err(self.refused_read(&refused));
+            return Err(self.refused(&refused));
         }
         let read = self.transport.with_headers(&read);
         for carriage in [Carriage::FromRoot, Carriage::FromHost] {
