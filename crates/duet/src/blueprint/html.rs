@@ -22,10 +22,11 @@ table{border-collapse:collapse;margin:1rem 0;width:100%}
 caption{text-align:left;font-weight:600;padding:.25rem 0}
 th,td{border:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 thead th{background:var(--soft)}
+thead th,td.number{overflow-wrap:normal}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
 code{font-family:ui-monospace,monospace;font-size:.9em}
 svg{display:block}
-svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
+svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
 svg .node{fill:var(--soft);stroke:var(--line)}
 svg a:focus .node,svg a:hover .node{stroke:var(--link);stroke-width:2}
 svg .edge{fill:none;stroke:var(--line);stroke-width:1.2}
@@ -73,12 +74,7 @@ pub fn render(blueprint: &Blueprint) -> String {
         ],
     );
     if blueprint.connected {
-        let _ = write!(
-            page,
-            "<h2 id=\"graph\">Dependencies</h2>\n<p>A map stands to the right of those whose records it \
-             refers to.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"graph\">\n{}</div>\n",
-            graph::svg(&blueprint.maps)
-        );
+        dependencies(&mut page, blueprint);
     } else {
         page.push_str("<p>No system was asked: there are no volumes, and the order is that of the files.</p>\n");
     }
@@ -88,6 +84,28 @@ pub fn render(blueprint: &Blueprint) -> String {
     }
     page.push_str("</main>\n</body>\n</html>\n");
     page
+}
+
+fn dependencies(page: &mut String, blueprint: &Blueprint) {
+    let drawing = graph::draw(&blueprint.maps);
+    let _ = write!(
+        page,
+        "<h2 id=\"graph\">Dependencies</h2>\n<p>A map stands to the right of those whose records it \
+         refers to. Where a reference follows from others it is not drawn; the table below has them \
+         all.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"graph\">\n{}</div>\n",
+        drawing.svg
+    );
+    if !drawing.alone.is_empty() {
+        let links: Vec<String> = drawing
+            .alone
+            .iter()
+            .map(|map| {
+                let name = escape(&blueprint.maps[*map].map);
+                format!("<a href=\"#map-{map}\">{name}</a>")
+            })
+            .collect();
+        let _ = writeln!(page, "<p>Tied to no other: {}.</p>", links.join(", "));
+    }
 }
 
 fn facts(page: &mut String, caption: &str, rows: &[(&str, String)]) {
@@ -293,10 +311,21 @@ mod tests {
     #[test]
     fn a_map_stands_in_a_layer_behind_what_it_needs() {
         assert_eq!(graph::layers(&blueprint().maps), [0, 0, 1, 2]);
-        let svg = graph::svg(&blueprint().maps[..3]);
+        let svg = graph::draw(&blueprint().maps[..3]).svg;
         assert_eq!(svg.matches("class=\"edge\"").count(), 2);
         assert_eq!(svg.matches("class=\"node\"").count(), 3);
-        // The second layer begins one box and one gap further to the right.
-        assert!(svg.contains("x=\"315\" y=\"10\""), "{svg}");
+        // The second layer begins one box and one gap further to the right, half a box down.
+        assert!(svg.contains("x=\"365\" y=\"31\""), "{svg}");
+    }
+
+    #[test]
+    fn what_follows_from_other_needs_is_not_drawn_and_nor_is_what_is_tied_to_nothing() {
+        let mut maps = blueprint().maps;
+        maps.push(entry("notes", vec![]));
+        let drawing = graph::draw(&maps);
+        // Orders need groups, but so do the customers that they need.
+        assert_eq!(drawing.svg.matches("class=\"edge\"").count(), 3);
+        assert_eq!(drawing.svg.matches("class=\"node\"").count(), 4);
+        assert_eq!(drawing.alone, [4]);
     }
 }
