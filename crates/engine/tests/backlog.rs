@@ -6,8 +6,6 @@
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod model;
-#[path = "model/pair.rs"]
 mod pair;
 
 use duet_map::value::Row;

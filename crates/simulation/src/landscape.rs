@@ -258,7 +258,7 @@ fn table(name: &str, type_name: &str, columns: &[(&str, ColumnType)]) -> TableSc
             })
             .collect(),
         tracks_changes: true,
-        modified: None,
+        modified: Some("modified".into()),
     }
 }
 

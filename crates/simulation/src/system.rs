@@ -28,6 +28,7 @@ use duet_systems::{
     Changes, ChangesRequest, Class, Cursor, Find, Found, Notice, Page, SnapshotRequest, System,
     SystemError, Write, Written,
 };
+use jiff::Timestamp;
 use network::Network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use witness::Witness;
 
-/// How many records a page of a whole read holds.
+/// How many records a page of a whole read holds, unless it is said otherwise.
 const PAGE: usize = 3;
 
 /// What makes a system different from another.
@@ -87,6 +88,7 @@ struct Stored {
     row: Row,
     version: i64,
     at: Duration,
+    modified: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ struct Entry {
     table: String,
     id: String,
     row: Option<Row>,
+    modified: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +111,8 @@ struct State {
     posted: u64,
     /// Writes that were stored on behalf of Duet.
     writes: u64,
+    /// What the system's own clock shows, if its records tell when they were modified.
+    clock: Option<Timestamp>,
 }
 
 /// Rewrites a row of a table as it is stored.
@@ -120,6 +125,12 @@ pub struct ModelSystem {
     quirks: Quirks,
     schemas: SchemaSet,
     rewriting: Option<Rewriting>,
+    /// How many records a page of a whole read holds.
+    page: usize,
+    /// Whether earlier states are kept, the ledger is told and notices are posted.
+    recorded: bool,
+    /// Whether changed rows are listed twice rather than missed.
+    relists: bool,
     timeline: Arc<Timeline>,
     network: Network,
     witness: Witness,
@@ -144,6 +155,9 @@ impl ModelSystem {
             quirks,
             schemas,
             rewriting: None,
+            page: PAGE,
+            recorded: true,
+            relists: !quirks.modern,
             timeline: timeline.clone(),
             network: Network::new(network, timeline.clone(), ledger.clone(), seed),
             witness: Witness {
@@ -156,17 +170,29 @@ impl ModelSystem {
         }
     }
 
-    /// An empty system at the end of a network that does only what a story writes down.
+    /// An empty system at the end of a network that does only what a story writes down. Nobody keeps
+    /// a record of what happens, so that a story may be as long as it likes.
     pub fn quiet(side: Side, quirks: Quirks, schemas: SchemaSet) -> Self {
         let nothing = (Faults::default(), Duration::ZERO);
         let (timeline, ledger) = (Arc::default(), Arc::default());
-        Self::new(side, quirks, schemas, nothing, timeline, ledger, 0)
+        Self {
+            recorded: false,
+            relists: false,
+            ..Self::new(side, quirks, schemas, nothing, timeline, ledger, 0)
+        }
     }
 
     /// Every row goes through this function as it is stored.
     #[must_use]
     pub fn rewriting(mut self, rewriting: Rewriting) -> Self {
         self.rewriting = Some(rewriting);
+        self
+    }
+
+    /// Whole reads have pages of so many records.
+    #[must_use]
+    pub fn paged(mut self, records: usize) -> Self {
+        self.page = records;
         self
     }
 
@@ -201,6 +227,11 @@ impl ModelSystem {
     /// From now on nobody answers, or somebody does again.
     pub fn set_down(&self, away: bool) {
         self.network.set_down(away);
+    }
+
+    /// The system's own clock from now on; records tell when they were modified by it.
+    pub fn set_clock(&self, now: Timestamp) {
+        self.state().clock = Some(now);
     }
 
     /// How often the system was asked for something.
@@ -444,6 +475,7 @@ impl System for ModelSystem {
         let mut answers = Vec::with_capacity(writes.len());
         let mut torn = false;
         self.state().sent = self.timeline.elapsed();
+        self.network.count_request();
         for write in writes {
             if !torn && self.network.chance(self.network.faults.torn_batch) {
                 self.ledger().count("torn batch");

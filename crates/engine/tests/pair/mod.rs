@@ -4,7 +4,7 @@
 // Each test binary uses the part it needs.
 #![allow(dead_code, unreachable_pub)]
 
-use duet_engine::{Engine, Parts, Settings, SystemClock};
+use duet_engine::{Engine, Parts, Project, Settings, SystemClock};
 use duet_map::record::RecordId;
 use duet_map::side::{PerSide, Side};
 use duet_map::value::{Row, Value};
@@ -13,6 +13,7 @@ use duet_simulation::landscape::{COMPANIES, compile, left_schemas, map_files, ri
 use duet_simulation::system::{ModelSystem, Quirks};
 use duet_store::Store;
 use duet_store::change::{Parked, ParkedFilter};
+use duet_store::conflict::{Conflict, ConflictFilter};
 use duet_store::sqlite::SqliteStore;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -89,25 +90,33 @@ impl Pair {
 
     /// An engine over the pair; call it again for a restart after a crash.
     pub fn engine(&self) -> Engine {
-        self.engine_with(|map| map)
+        self.engine_with(str::to_owned)
     }
 
-    /// An engine whose map files are changed a little.
-    pub fn engine_with(&self, change: fn(String) -> String) -> Engine {
-        let files = map_files(Side::Left, true).map(change);
+    /// An engine whose map of customers is changed a little.
+    pub fn engine_with(&self, change: fn(&str) -> String) -> Engine {
+        let [companies, terms, customers] = map_files(Side::Left, true);
+        let files = [companies, terms, change(&customers)];
+        let project = compile(files, COMPANIES.map(str::to_owned)).unwrap();
+        let settings = Settings {
+            retry_after: Duration::from_millis(1),
+            retry_at_most: Duration::from_millis(5),
+            ..Settings::default()
+        };
+        self.engine_over(project, settings)
+    }
+
+    /// An engine for a project of one's own.
+    pub fn engine_over(&self, project: Project, settings: Settings) -> Engine {
         Engine::new(Parts {
-            project: compile(files, COMPANIES.map(str::to_owned)).unwrap(),
+            project,
             systems: PerSide {
                 left: self.left.system(),
                 right: self.right.system(),
             },
             store: self.store.clone(),
             clock: Arc::new(SystemClock),
-            settings: Settings {
-                retry_after: Duration::from_millis(1),
-                retry_at_most: Duration::from_millis(5),
-                ..Settings::default()
-            },
+            settings,
             progress: Arc::new(()),
             seed: 1,
         })
@@ -179,10 +188,23 @@ impl Pair {
         self.store.parked(&all, 100).await.unwrap()
     }
 
-    /// Fails unless every captured change stands in exactly one box and nothing is pending.
-    pub async fn assert_balanced(&self) {
+    /// The conflicts, open and ended.
+    pub async fn conflicts(&self) -> Vec<Conflict> {
+        let all = ConflictFilter::default();
+        self.store.conflicts(&all, 100).await.unwrap()
+    }
+
+    /// Fails unless every captured change stands in exactly one box.
+    pub async fn assert_accounted(&self) {
         for line in self.store.audit().await.unwrap() {
             assert!(line.boxes.balances(), "{line:?}");
+        }
+    }
+
+    /// Fails unless every captured change stands in exactly one box and nothing is pending.
+    pub async fn assert_balanced(&self) {
+        self.assert_accounted().await;
+        for line in self.store.audit().await.unwrap() {
             assert_eq!(line.boxes.pending, 0, "{line:?}");
         }
     }

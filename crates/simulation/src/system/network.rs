@@ -104,6 +104,11 @@ impl Network {
         self.away.store(away, Ordering::Relaxed);
     }
 
+    /// Somebody asks for something; a bulk of writes asks once.
+    pub(super) fn count_request(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many requests there were.
     pub(super) fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
@@ -157,7 +162,9 @@ impl Network {
     /// Returns whether the answer will be lost.
     pub(super) async fn request(&self, call: Call) -> Result<Way, SystemError> {
         self.travel().await;
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        if call != Call::Write {
+            self.count_request();
+        }
         if self.away.load(Ordering::Relaxed) {
             return Err(SystemError::new(Class::Retry, Code(3004), "nobody there"));
         }

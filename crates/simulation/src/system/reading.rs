@@ -1,17 +1,20 @@
 //! What a system shows: whole reads, changes, records by identifier and by search.
 
 use super::{ModelSystem, State, folded};
-use crate::system::PAGE;
 use duet_map::record::{Record, RecordId, Version};
 use duet_map::schema::SchemaSource;
 use duet_map::value::{Reference, Row, Value};
 use duet_systems::{Changes, ChangesRequest, Cursor, Find, Found, Page, Seen, SnapshotRequest};
+use jiff::Timestamp;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
 
+/// Who modified a record, as far as a record tells.
+const SOMEBODY: &str = "somebody";
+
 impl ModelSystem {
-    pub(super) fn record(&self, id: &str, row: &Row, version: i64) -> Record {
+    fn record(&self, id: &str, row: &Row, version: i64, modified: Option<Timestamp>) -> Record {
         let versioned = self.quirks.modern || self.quirks.checks_versions;
         Record {
             id: RecordId(id.to_owned()),
@@ -19,13 +22,13 @@ impl ModelSystem {
                 tag: version.to_string(),
                 ordinal: self.quirks.modern.then_some(version),
             }),
-            modified: None,
-            modified_by: None,
+            modified,
+            modified_by: modified.map(|_| SOMEBODY.to_owned()),
             row: row.clone(),
         }
     }
 
-    /// The record as it stood at a place in the log.
+    /// The record as it stood at a place in the log; as it stands, where nobody kept what was.
     pub(super) fn as_of(
         &self,
         state: &State,
@@ -33,20 +36,23 @@ impl ModelSystem {
         id: &str,
         place: usize,
     ) -> Option<Record> {
+        if !self.recorded {
+            return self.show(state, table, id);
+        }
         let (version, entry) = state.log[..place.min(state.log.len())]
             .iter()
             .enumerate()
             .rev()
             .find(|(_, entry)| entry.table == table && entry.id == id)?;
         let version = i64::try_from(version + 1).unwrap_or(i64::MAX);
-        Some(self.record(id, entry.row.as_ref()?, version))
+        Some(self.record(id, entry.row.as_ref()?, version, entry.modified))
     }
 
     /// The record now.
     pub(super) fn show(&self, state: &State, table: &str, id: &str) -> Option<Record> {
         let place = (table.to_owned(), id.to_owned());
         let stored = state.rows.get(&place)?;
-        Some(self.record(id, &stored.row, stored.version))
+        Some(self.record(id, &stored.row, stored.version, stored.modified))
     }
 
     /// The value at the end of a path over references, compared as keys are.
@@ -103,12 +109,12 @@ impl ModelSystem {
             .collect();
         let mut records = Vec::new();
         for id in ids {
-            if records.len() == PAGE {
+            if records.len() == self.page {
                 break;
             }
             records.extend(self.as_of(state, &request.table, &id, horizon));
         }
-        let more = records.len() == PAGE;
+        let more = records.len() == self.page;
         let last = records.last().map(|record| record.id.0.clone());
         Page {
             next: more.then(|| Cursor(format!("{begin}|{}", last.unwrap_or_default()))),
@@ -124,10 +130,10 @@ impl ModelSystem {
         let most = self.network.random().random_range(1..20);
         let until = horizon.min(since.saturating_add(most));
         // One that lists rows by their time of modification reports some twice.
-        let from = if self.quirks.modern || self.network.is_healed() {
-            since
-        } else {
+        let from = if self.relists && !self.network.is_healed() {
             since.saturating_sub(self.network.random().random_range(0..3))
+        } else {
+            since
         };
         let mut ids: Vec<String> = state.log[from.min(until)..until]
             .iter()

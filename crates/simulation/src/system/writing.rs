@@ -43,17 +43,27 @@ impl ModelSystem {
         }
         let place = (table.to_owned(), id.0.clone());
         let before = state.rows.get(&place).map(|stored| stored.row.clone());
-        self.witness
-            .changed(table, id, before.as_ref(), Some(&row), by);
+        if self.recorded {
+            self.witness
+                .changed(table, id, before.as_ref(), Some(&row), by);
+        }
         state.writes += u64::from(matches!(by, By::Duet { .. }));
+        let modified = state.clock;
         state.log.push(Entry {
             table: table.to_owned(),
             id: id.0.clone(),
-            row: Some(row.clone()),
+            row: self.recorded.then(|| row.clone()),
+            modified,
         });
         let version = i64::try_from(state.log.len()).unwrap_or(i64::MAX);
         let at = self.timeline.elapsed();
-        state.rows.insert(place, Stored { row, version, at });
+        let stored = Stored {
+            row,
+            version,
+            at,
+            modified,
+        };
+        state.rows.insert(place, stored);
         self.post(state, table, id);
     }
 
@@ -62,12 +72,15 @@ impl ModelSystem {
         let Some(before) = state.rows.remove(&place) else {
             return;
         };
-        self.witness.changed(table, id, Some(&before.row), None, by);
+        if self.recorded {
+            self.witness.changed(table, id, Some(&before.row), None, by);
+        }
         state.writes += u64::from(matches!(by, By::Duet { .. }));
         state.log.push(Entry {
             table: table.to_owned(),
             id: id.0.clone(),
             row: None,
+            modified: None,
         });
         self.post(state, table, id);
         // References to it are emptied.
@@ -108,6 +121,9 @@ impl ModelSystem {
 
     /// Posts a notice, which may get lost, come twice and be overtaken.
     fn post(&self, state: &mut State, table: &str, id: &RecordId) {
+        if !self.recorded {
+            return;
+        }
         let healed = self.network.is_healed();
         if !healed
             && self

@@ -1,18 +1,13 @@
 //! Bugs that the simulation found, each as the smallest story that shows it mended. Those that need
 //! more than a story can arrange are kept as pinned seeds in the simulation.
 
-// A panic is how a test fails.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod pair;
-
+use crate::pair::{Pair, reference, synced};
 use duet_engine::EngineError;
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_simulation::system::{Call, Fault, ModelSystem};
 use duet_store::Store;
 use duet_store::change::ParkedFilter;
-use pair::{Pair, reference, synced};
 
 /// What the books say that Duet wrote.
 async fn booked_writes(pair: &Pair) -> u64 {

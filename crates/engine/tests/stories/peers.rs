@@ -4,18 +4,13 @@
 //! swaps values for good, loses one of two edits to different columns, or lets an older deletion
 //! take a newer edit with it. Here is what Duet does.
 
-// A panic is how a test fails.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod pair;
-
+use crate::pair::Pair;
 use duet_engine::Engine;
 use duet_map::record::RecordId;
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::Store;
 use duet_store::conflict::ConflictFilter;
-use pair::Pair;
 use rust_decimal::Decimal;
 
 const ROWS: usize = 100;

@@ -1,0 +1,182 @@
+//! Deletions: what they meet on the other side, how many may go at once, and what they leave.
+
+use crate::pair::{Pair, synced};
+use crate::story::Story;
+use duet_engine::{Engine, decisions};
+use duet_map::record::RecordId;
+use duet_map::value::{Row, Value};
+use duet_store::Store;
+use duet_store::change::{ParkReason, ParkedFilter};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+#[tokio::test]
+async fn a_record_that_survives_its_counterpart_brings_nothing_back() {
+    let pair = Pair::new();
+    let customer = pair.customer("usmf", "US-001", Row::new());
+    let engine = pair.engine_with(|map| map.replace("deletes: propagate", "deletes: ignore"));
+    engine.sync().await.unwrap();
+    pair.left.delete("CustomersV3", &customer);
+    engine.quiesce().await.unwrap();
+    let (account, _) = pair.account("US-001").expect("the map ignores deletions");
+
+    pair.right.edit(
+        "accounts",
+        &account,
+        Row::new().with("name", "Edited later"),
+    );
+    engine.quiesce().await.unwrap();
+    assert!(
+        pair.left.rows("CustomersV3").is_empty(),
+        "nothing is revived"
+    );
+
+    pair.customer(
+        "usmf",
+        "US-001",
+        Row::new().with("OrganizationName", "Born again"),
+    );
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.right.rows("accounts").len(), 1, "the two meet by key");
+    assert_eq!(
+        pair.account("US-001").unwrap().1.value("name").as_str(),
+        Some("Born again")
+    );
+    pair.assert_balanced().await;
+}
+
+/// US-001 was deleted in sales and changed in finance before either knew.
+async fn deleted_and_changed() -> (Pair, Engine, RecordId) {
+    let (pair, engine) = synced().await;
+    let (customer, account) = pair.first();
+    pair.right.delete("accounts", &account);
+    pair.left.edit(
+        "CustomersV3",
+        &customer,
+        Row::new().with("OrganizationName", "Still needed"),
+    );
+    engine.quiesce().await.unwrap();
+    assert!(!pair.parked().await.is_empty());
+    (pair, engine, customer)
+}
+
+#[tokio::test]
+async fn a_record_that_is_created_again_settles_the_conflict_about_its_deletion() {
+    let (pair, engine, customer) = deleted_and_changed().await;
+    pair.right.create(
+        "accounts",
+        Row::new()
+            .with("accountnumber", "US-001")
+            .with("creditlimit", Value::Decimal(Decimal::from(5)))
+            .with("customertypecode", Value::Int(3))
+            .with("msdyn_company", pair.company("usmf")),
+    );
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.parked().await, []);
+    let (_, account) = pair.account("US-001").unwrap();
+    assert_eq!(account.value("name").as_str(), Some("Still needed"));
+    let row = pair.left.row("CustomersV3", &customer).unwrap();
+    assert_eq!(row.value("CreditLimit"), &Value::Decimal(Decimal::from(5)));
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn deleting_the_other_record_too_settles_the_conflict_about_a_deletion() {
+    let (pair, engine, customer) = deleted_and_changed().await;
+    pair.left.delete("CustomersV3", &customer);
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.parked().await, []);
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_deletion_deactivates_by_the_columns_that_the_map_names() {
+    let story = Story::begin(|map| {
+        map.replace(
+            "deletes: propagate",
+            "deletes: { deactivate: { left: { IsOneTime: yes }, right: { name: Closed } } }",
+        )
+    })
+    .await;
+    story.pair.right.delete("accounts", &story.account);
+    story.engine.quiesce().await.unwrap();
+    let row = story.pair.left.row("CustomersV3", &story.customer).unwrap();
+    assert_eq!(row.value("IsOneTime"), &Value::Symbol("Yes".into()));
+    // The survivor brings nothing back.
+    story.left(Row::new().with("OrganizationName", "Edited later"));
+    story.engine.quiesce().await.unwrap();
+    assert!(story.pair.account("US-001").is_none());
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_mass_deletion_waits_until_a_person_confirms_it() {
+    let story = Story::begin(str::to_owned).await;
+    for number in 0..30 {
+        story
+            .pair
+            .customer("usmf", &format!("C-{number:02}"), Row::new());
+    }
+    story.engine.quiesce().await.unwrap();
+    for number in 0..30 {
+        let (id, _) = story.pair.account(&format!("C-{number:02}")).unwrap();
+        story.pair.right.delete("accounts", &id);
+    }
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.left.rows("CustomersV3").len(), 31);
+    let parked = story.parked().await;
+    assert_eq!(parked.len(), 30);
+    assert!(
+        parked
+            .iter()
+            .all(|one| one.reason == ParkReason::MassDelete)
+    );
+
+    // Retrying is no confirmation.
+    let (store, now) = (&*story.pair.store, Timestamp::now());
+    store.retry(&ParkedFilter::default(), now).await.unwrap();
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.left.rows("CustomersV3").len(), 31);
+    let maps = ["customers".to_owned()];
+    let held = decisions::held_deletions(store, &maps).await.unwrap();
+    assert_eq!((held.len(), held[0].reported), (1, 30));
+    let passed = decisions::confirm_deletions(store, &held, "anna", now).await;
+    assert_eq!(passed.unwrap(), 30);
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.left.rows("CustomersV3").len(), 1);
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn missing_records_that_a_person_confirms_are_deleted() {
+    let story = Story::begin(str::to_owned).await;
+    for number in 0..30 {
+        story
+            .pair
+            .customer("usmf", &format!("C-{number:02}"), Row::new());
+    }
+    story.engine.quiesce().await.unwrap();
+    for (id, row) in story.pair.left.rows("CustomersV3") {
+        if row.value("CustomerAccount").as_str() != Some("US-001") {
+            story.pair.left.delete("CustomersV3", &id);
+        }
+    }
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.right.rows("accounts").len(), 31);
+    let (store, now) = (&*story.pair.store, Timestamp::now());
+    let maps = ["customers".to_owned()];
+    let held = decisions::held_deletions(store, &maps).await.unwrap();
+    assert_eq!(held[0].missing.as_deref(), Some("more than 20 of 31"));
+    decisions::confirm_deletions(store, &held, "anna", now)
+        .await
+        .unwrap();
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.right.rows("accounts").len(), 1);
+    assert!(
+        decisions::held_deletions(store, &maps)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    story.assert_at_rest().await;
+}
