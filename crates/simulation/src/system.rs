@@ -453,7 +453,7 @@ impl System for ModelSystem {
         finds: &[Find],
     ) -> Result<Vec<Found>, SystemError> {
         let way = self.network.request(Call::Find).await?;
-        let found = finds.iter().map(|find| self.search(table, find)).collect();
+        let found = self.search(table, finds);
         self.network.answer(way, found).await
     }
 

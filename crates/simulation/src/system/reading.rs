@@ -8,7 +8,7 @@ use duet_systems::{Changes, ChangesRequest, Cursor, Find, Found, Page, Seen, Sna
 use jiff::Timestamp;
 use rand::RngExt;
 use rand::seq::SliceRandom;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Who modified a record, as far as a record tells.
 const SOMEBODY: &str = "somebody";
@@ -158,25 +158,52 @@ impl ModelSystem {
         }
     }
 
-    pub(super) fn search(&self, table: &str, find: &Find) -> Found {
+    pub(super) fn search(&self, table: &str, finds: &[Find]) -> Vec<Found> {
         let state = &*self.state();
-        let hits: Vec<String> = state
-            .rows
-            .iter()
-            .filter(|((name, _), stored)| {
-                name == table
-                    && find.equal.iter().all(|(path, value)| {
-                        self.reach(state, table, &stored.row, path) == Some(folded(value))
-                    })
-            })
-            .map(|((_, id), _)| id.clone())
-            .collect();
-        match hits.as_slice() {
-            [] => Found::None,
-            [id] => self
-                .show(state, table, id)
-                .map_or(Found::None, |record| Found::One(Box::new(record))),
-            _ => Found::Many(hits.into_iter().map(RecordId).collect()),
+        // By the first path of each find, so that a round of finds looks at each row once.
+        let mut by_first: BTreeMap<&str, HashMap<String, Vec<&String>>> = BTreeMap::new();
+        for (path, _) in finds.iter().filter_map(|find| find.equal.first()) {
+            by_first.entry(path).or_insert_with(|| {
+                let mut rows: HashMap<String, Vec<&String>> = HashMap::new();
+                for ((name, id), stored) in &state.rows {
+                    if name == table
+                        && let Some(value) = self.reach(state, table, &stored.row, path)
+                    {
+                        rows.entry(value).or_default().push(id);
+                    }
+                }
+                rows
+            });
         }
+        let matches = |id: &str, find: &Find| {
+            let stored = state.rows.get(&(table.to_owned(), id.to_owned()));
+            stored.is_some_and(|stored| {
+                find.equal.iter().all(|(path, value)| {
+                    self.reach(state, table, &stored.row, path) == Some(folded(value))
+                })
+            })
+        };
+        finds
+            .iter()
+            .map(|find| {
+                let candidates = find
+                    .equal
+                    .first()
+                    .and_then(|(path, value)| by_first.get(path.as_str())?.get(&folded(value)));
+                let hits: Vec<&String> = candidates
+                    .into_iter()
+                    .flatten()
+                    .copied()
+                    .filter(|id| matches(id, find))
+                    .collect();
+                match hits.as_slice() {
+                    [] => Found::None,
+                    [id] => self
+                        .show(state, table, id)
+                        .map_or(Found::None, |record| Found::One(Box::new(record))),
+                    _ => Found::Many(hits.into_iter().cloned().map(RecordId).collect()),
+                }
+            })
+            .collect()
     }
 }

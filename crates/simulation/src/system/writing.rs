@@ -196,6 +196,11 @@ impl ModelSystem {
                     .collect()
             };
             let Some(mine) = of(row) else { return false };
+            // A record that keeps its key has no new twin.
+            let before = state.rows.get(&(table.to_owned(), id.0.clone()));
+            if before.is_some_and(|before| of(&before.row).as_ref() == Some(&mine)) {
+                return false;
+            }
             state.rows.iter().any(|((name, other), stored)| {
                 name == table && *other != id.0 && of(&stored.row).as_ref() == Some(&mine)
             })
