@@ -19,6 +19,7 @@ mod found;
 mod lifecycle;
 mod meeting;
 mod network;
+mod oscillation;
 mod parking;
 mod peers;
 mod reconcile;

@@ -5,28 +5,29 @@ use duet_map::value::{Row, Value};
 use duet_store::change::ParkReason;
 use rust_decimal::Decimal;
 
-fn upper_here(table: &str, row: &mut Row) {
-    if table == "CustomersV3"
-        && let Some(name) = row
-            .value("OrganizationName")
-            .as_str()
-            .map(str::to_uppercase)
-    {
-        row.set("OrganizationName", name.as_str());
+/// Rewrites the name of customers and accounts.
+pub fn rewritten(table: &str, row: &mut Row, rewrite: fn(&str) -> String) {
+    let column = match table {
+        "CustomersV3" => "OrganizationName",
+        "accounts" => "name",
+        _ => return,
+    };
+    if let Some(name) = row.value(column).as_str().map(rewrite) {
+        row.set(column, name.as_str());
     }
 }
 
-fn lower_there(table: &str, row: &mut Row) {
-    if table == "accounts"
-        && let Some(name) = row.value("name").as_str().map(str::to_lowercase)
-    {
-        row.set("name", name.as_str());
-    }
+pub fn capitals(table: &str, row: &mut Row) {
+    rewritten(table, row, str::to_uppercase);
+}
+
+pub fn small_letters(table: &str, row: &mut Row) {
+    rewritten(table, row, str::to_lowercase);
 }
 
 #[tokio::test]
 async fn what_one_side_rewrites_flows_back() {
-    let pair = Pair::shaped(|left| left, |right| right.rewriting(lower_there));
+    let pair = Pair::shaped(|left| left, |right| right.rewriting(small_letters));
     let customer = pair.customer("usmf", "US-001", Row::new());
     let engine = pair.engine();
     engine.sync().await.unwrap();
@@ -42,8 +43,8 @@ async fn what_one_side_rewrites_flows_back() {
 #[tokio::test]
 async fn two_sides_that_rewrite_each_other_park_after_a_bounded_number_of_writes() {
     let pair = Pair::shaped(
-        |left| left.rewriting(upper_here),
-        |right| right.rewriting(lower_there),
+        |left| left.rewriting(capitals),
+        |right| right.rewriting(small_letters),
     );
     let engine = pair.engine();
     engine.sync().await.unwrap();
