@@ -42,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) notice_work: PerSide<Notify>,
     /// Held while a table's changes are read and journaled, so that cursors only move forward.
     reading: PerSide<HashMap<String, tokio::sync::Mutex<()>>>,
+    /// Held while records that lookups miss are created, so that no two rounds create one.
+    pub(crate) creating: tokio::sync::Mutex<()>,
     troubled: PerSide<AtomicBool>,
     ticks: Mutex<std::ops::Range<i64>>,
     random: Mutex<StdRng>,
@@ -100,6 +102,7 @@ impl Core {
             table_work,
             notice_work: PerSide::default(),
             reading,
+            creating: tokio::sync::Mutex::default(),
             troubled: PerSide::default(),
             ticks: Mutex::new(0..0),
             random: Mutex::new(StdRng::seed_from_u64(seed)),

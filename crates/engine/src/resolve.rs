@@ -76,7 +76,7 @@ impl Core {
     }
 
     /// The keys under which maps of this project would hold the record that is searched.
-    fn owned_keys<'a>(
+    pub(crate) fn owned_keys<'a>(
         &'a self,
         need: &'a FindNeed,
     ) -> impl Iterator<Item = (&'a str, &'a str, Key)> + 'a {

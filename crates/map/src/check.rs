@@ -4,7 +4,7 @@ use crate::codes;
 use crate::compiled::{CompiledMap, Kind, Unit};
 use crate::diagnostic::Code;
 use crate::problem::Problem;
-use crate::schema::{Column, ColumnType};
+use crate::schema::ColumnType;
 use crate::side::Side;
 use crate::value::{Row, Value};
 use crate::words::a;
@@ -28,7 +28,7 @@ impl CompiledMap {
                 ));
                 continue;
             };
-            if let Some((code, message, fix)) = objection(column, value) {
+            if let Some((code, message, fix)) = objection(&column.ty, value) {
                 problems.push(self.refused(to, &column.name, code, message, fix));
             } else if !(if create { column.create } else { column.update }) {
                 let when = if create {
@@ -116,11 +116,11 @@ impl CompiledMap {
     }
 }
 
-/// What a column has against a value.
-fn objection(column: &Column, value: &Value) -> Option<(Code, String, &'static str)> {
+/// What a column of this type has against a value.
+pub(crate) fn objection(ty: &ColumnType, value: &Value) -> Option<(Code, String, &'static str)> {
     use ColumnType as T;
     let option = "correct the value, or add the option to the table";
-    match (&column.ty, value) {
+    match (ty, value) {
         (_, Value::Null)
         | (T::Bool, Value::Bool(_))
         | (T::Date, Value::Date(_))

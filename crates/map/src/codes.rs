@@ -151,6 +151,13 @@ pub const ALLOW_UNUSED: Code = Code(1170);
 /// A map accepts a finding that stops it.
 pub const ALLOW_ERROR: Code = Code(1171);
 
+/// `else create` cannot create the record that a lookup misses.
+pub const CREATE_IMPOSSIBLE: Code = Code(1180);
+/// `else create` gives no value for a column that a new record needs.
+pub const CREATE_INCOMPLETE: Code = Code(1181);
+/// `else create` makes records that another map of the project brings.
+pub const CREATE_OWNED: Code = Code(1182);
+
 /// A text that should hold a map of Dual-write is no JSON.
 pub const NOT_JSON: Code = Code(1200);
 /// A document holds no map of Dual-write, or a leg joins no tables.
@@ -202,6 +209,8 @@ pub const REFERENCED_EMPTY: Code = Code(2008);
 pub const NOT_WRITABLE: Code = Code(2009);
 /// Two fields that write one column disagree.
 pub const TARGETS_DISAGREE: Code = Code(2010);
+/// The record that a lookup misses could not be created.
+pub const NOT_CREATED: Code = Code(2012);
 /// A value that a person typed cannot be used.
 pub const NOT_TYPABLE: Code = Code(2127);
 /// The row carries a column that the table does not have.

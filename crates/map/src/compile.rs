@@ -3,11 +3,13 @@
 //! All findings are collected: each has its place in the file, the facts that clash and a fix.
 //! Errors prevent the map from running; warnings tell which rows will not fare as the author may
 //! think. The steps: the tables, the filters, every field line (`fields`, `transforms`), the
-//! company (`company`), the key (`key`), what conflicts and deletions need (`conflicts`), and at last
+//! company (`company`), the key (`key`), what conflicts and deletions need (`conflicts`), what lookups create
+//! (`creation`), and at last
 //! what the tables demand (`demands`).
 
 mod company;
 mod conflicts;
+mod creation;
 mod demands;
 mod fields;
 mod key;

@@ -115,6 +115,29 @@ pub(crate) struct Lookup {
     pub(crate) slot: usize,
     pub(crate) parts: Vec<Part>,
     pub(crate) candidates: Vec<Candidate>,
+    /// What is created where no record answers; without it the change waits.
+    pub(crate) creation: Option<Creation>,
+}
+
+/// What a lookup's new record holds besides the values that it was sought by.
+#[derive(Debug, Clone)]
+pub(crate) struct Creation {
+    pub(crate) columns: Row,
+    /// Where the row's company goes, where the table is striped.
+    pub(crate) company: Option<NewCompany>,
+}
+
+/// Where the company of a lookup's new record stands.
+#[derive(Debug, Clone)]
+pub(crate) enum NewCompany {
+    /// As text in this column.
+    Text(String),
+    /// As a reference in this column to the record of `table` with the company's code in `path`.
+    Lookup {
+        column: String,
+        table: String,
+        path: String,
+    },
 }
 
 /// One column that helps to name a lookup's record.

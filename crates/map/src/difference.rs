@@ -172,6 +172,12 @@ fn line(field: &Field) -> String {
         [] => field.to_string(),
         _ => format!("{field}: {{ {} }}", values.join(", ")),
     };
+    let line = match &field.create {
+        Some(create) if !create.columns.is_empty() => {
+            format!("{line} {{ {} }}", sorted(&create.columns))
+        }
+        _ => line,
+    };
     match &field.conflicts {
         Some(policy) => format!("{line} (conflicts: {})", policy.value.as_str()),
         None => line,
@@ -197,10 +203,16 @@ fn same_field(one: &Field, other: &Field) -> bool {
         && one.default == other.default
         && one.conflicts == other.conflicts
         && one.expression == other.expression
+        && created(one) == created(other)
         // Where a value has several counterparts the first listed counts: their order means
         // something.
         && same_set(&one.values, &other.values, |a, b| a == b)
         && (one.values == other.values || (is_bijective(one) && is_bijective(other)))
+}
+
+/// What the line creates where a lookup's record is missing.
+fn created(field: &Field) -> Option<String> {
+    field.create.as_ref().map(|create| sorted(&create.columns))
 }
 
 /// Whether no value stands twice on either side of the value map.

@@ -13,6 +13,7 @@
 //!   - SALESUNITDECIMALPRECISION >> quantitydecimal default 0
 //!   - '"3" >> customertypecode'                       # a constant for new records
 //!   - LANGUAGEID << "en-us"
+//!   - UNIT = uomid.name else create                   # what is missing there is created
 //!   - left: CREDITLIMITISMANDATORY
 //!     direction: "><"
 //!     right: msdyn_mandatory
@@ -183,6 +184,18 @@ pub struct Field {
     pub expression: Option<Marked<String>>,
     /// Whose value stands here when both sides changed it, where that is not the map's rule.
     pub conflicts: Option<Marked<Conflicts>>,
+    /// What is created where the record that a lookup must point at is missing; without it the
+    /// change waits for that record.
+    pub create: Option<Create>,
+}
+
+/// `else create`: a lookup's record that is missing is made with the values that it is sought by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Create {
+    /// Where it is said.
+    pub at: Mark,
+    /// Further columns of the new record, and their values.
+    pub columns: Vec<(Marked<String>, Marked<String>)>,
 }
 
 /// The field as the short form spells it, its value map left out.

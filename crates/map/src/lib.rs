@@ -21,6 +21,7 @@ pub mod compile;
 pub mod compiled;
 mod convert;
 mod counterpart;
+pub mod creation;
 pub mod diagnostic;
 pub mod difference;
 pub mod example;
@@ -48,6 +49,7 @@ mod values;
 mod words;
 
 pub use compiled::{CompiledMap, LookupUse};
+pub use creation::NewRecord;
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
 pub use field_set::FieldSet;
 pub use file::MapFile;

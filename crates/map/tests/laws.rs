@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use duet_map::file::{
-    Allowed, Company, Conflicts, Deletes, Direction, End, Field, KeyPart, Mark, Marked,
+    Allowed, Company, Conflicts, Create, Deletes, Direction, End, Field, KeyPart, Mark, Marked,
 };
 use duet_map::{
     Code, Column, ColumnType, CompiledMap, MapFile, PerSide, Reference, ResolvedLookups, Row,
@@ -524,57 +524,68 @@ fn any_file() -> impl Strategy<Value = MapFile> {
         pairs,
         prop::option::of(value()),
         prop::option::of(prop::sample::select(Conflicts::ALL.to_vec())),
+        prop::option::of(prop::collection::vec((path(), value()), 0..3)),
         0u8..5,
     )
-        .prop_map(|(left, right, direction, pairs, default, policy, shape)| {
-            let marked = |text: String| Marked::unplaced(text);
-            let values = pairs
-                .into_iter()
-                .map(|(a, b)| (marked(a), marked(b)))
-                .collect();
-            let mut field = Field {
-                at: Mark::default(),
-                left: Some(marked(left)),
-                right: Some(marked(right)),
-                direction,
-                values,
-                default: default.map(marked),
-                expression: None,
-                conflicts: policy.map(Marked::unplaced),
-            };
-            match shape {
-                0 => {
-                    field.left = None;
-                    field.direction = Direction::ToRightTransformed;
-                    field.values.clear();
+        .prop_map(
+            |(left, right, direction, pairs, default, policy, create, shape)| {
+                let marked = |text: String| Marked::unplaced(text);
+                let values = pairs
+                    .into_iter()
+                    .map(|(a, b)| (marked(a), marked(b)))
+                    .collect();
+                let mut field = Field {
+                    at: Mark::default(),
+                    left: Some(marked(left)),
+                    right: Some(marked(right)),
+                    direction,
+                    values,
+                    default: default.map(marked),
+                    expression: None,
+                    conflicts: policy.map(Marked::unplaced),
+                    create: create.map(|columns| Create {
+                        at: Mark::default(),
+                        columns: columns
+                            .into_iter()
+                            .map(|(a, b)| (marked(a), marked(b)))
+                            .collect(),
+                    }),
+                };
+                match shape {
+                    0 => {
+                        field.left = None;
+                        field.direction = Direction::ToRightTransformed;
+                        field.values.clear();
+                    }
+                    1 => {
+                        field.right = None;
+                        field.direction = Direction::ToLeftTransformed;
+                        field.values.clear();
+                    }
+                    2 => {
+                        field.left = None;
+                        field.direction = Direction::ToRightTransformed;
+                        field.values.clear();
+                        field.default = None;
+                        let text = "concat(trim(A),' (a ''b'' ')";
+                        field.expression = Some(Marked::from(text));
+                    }
+                    _ if !direction.is_transformed() => {
+                        field.values.clear();
+                        field.default = None;
+                    }
+                    _ => {}
                 }
-                1 => {
-                    field.right = None;
-                    field.direction = Direction::ToLeftTransformed;
-                    field.values.clear();
+                if field.left.is_none() || field.right.is_none() {
+                    if field.expression.is_none() {
+                        field.default.get_or_insert_with(|| Marked::from("x"));
+                    }
+                    field.conflicts = None;
+                    field.create = None;
                 }
-                2 => {
-                    field.left = None;
-                    field.direction = Direction::ToRightTransformed;
-                    field.values.clear();
-                    field.default = None;
-                    let text = "concat(trim(A),' (a ''b'' ')";
-                    field.expression = Some(Marked::from(text));
-                }
-                _ if !direction.is_transformed() => {
-                    field.values.clear();
-                    field.default = None;
-                }
-                _ => {}
-            }
-            if field.left.is_none() || field.right.is_none() {
-                if field.expression.is_none() {
-                    field.default.get_or_insert_with(|| Marked::from("x"));
-                }
-                field.conflicts = None;
-            }
-            field
-        });
+                field
+            },
+        );
     let end = move || {
         (text(), prop::option::of(text())).prop_map(|(entity, filter)| End {
             entity: Marked::unplaced(entity),

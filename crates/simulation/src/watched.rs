@@ -17,7 +17,9 @@ use duet_store::lifecycle::{Alert, Columns, Definition, Order};
 use duet_store::pair::Pair;
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
-use duet_store::store::{Activity, Capture, Intent, MapStatus, Store, StoredNotice, Waiting};
+use duet_store::store::{
+    Activity, Capture, Created, Intent, MapStatus, Store, StoredNotice, Waiting,
+};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -542,6 +544,12 @@ impl Store for WatchedStore {
 
     async fn awaited(&self) -> Result<Vec<(String, u64)>, StoreError> {
         self.inner.awaited().await
+    }
+
+    async fn created(&self, created: Vec<Created>, now: Timestamp) -> Result<(), StoreError> {
+        step_aside().await;
+        self.room()?;
+        self.inner.created(created, now).await
     }
 
     async fn release(&self, tokens: &[String], now: Timestamp) -> Result<u64, StoreError> {

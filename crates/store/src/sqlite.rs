@@ -32,7 +32,7 @@ use crate::health::Health;
 use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
 use crate::settlement::{Settled, Settlement};
-use crate::store::{Activity, Capture, Intent, MapStatus, Store, StoredNotice, Waiting};
+use crate::store::{Activity, Capture, Created, Intent, MapStatus, Store, StoredNotice, Waiting};
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
@@ -654,6 +654,14 @@ impl Store for SqliteStore {
     async fn awaited(&self) -> Result<Vec<(String, u64)>, StoreError> {
         self.reader()
             .read("read what changes wait for", |tx| parking::awaited(tx))
+            .await
+    }
+
+    async fn created(&self, created: Vec<Created>, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .write("count created records", move |tx| {
+                settle::created(tx, &created, now)
+            })
             .await
     }
 

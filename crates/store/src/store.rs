@@ -120,6 +120,17 @@ pub struct Intent {
     pub at: Timestamp,
 }
 
+/// A record that was created because a lookup of a change missed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The change.
+    pub seq: i64,
+    /// What was created, for the change's story: table and key.
+    pub told: String,
+    /// Tokens of what exists from now on; changes parked for any of them become pending.
+    pub provides: Vec<String>,
+}
+
 /// The durable store behind the engine.
 ///
 /// Every method is one transaction. `now` comes in because the store has no clock.
@@ -205,6 +216,10 @@ pub trait Store: Send + Sync {
 
     /// Makes intents durable before their creates are sent.
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError>;
+
+    /// Counts records that were created because lookups of changes missed them, tells the changes'
+    /// stories, and makes those changes pending that waited for them.
+    async fn created(&self, created: Vec<Created>, now: Timestamp) -> Result<(), StoreError>;
 
     /// Records conflicts of changes, by their places in the journal, before the writes that settle
     /// them: once a value is written over, nobody can tell any more that it was there. The same

@@ -1,7 +1,8 @@
 //! Apply: the road from the journal to the other side, one round of a map at a time.
 //!
 //! 1. [`intake`]: what does the change want? It pairs; [`freshness`] reads again what may be old;
-//!    [`brake`] stops mass deletions; [`sort`] filters and diffs; [`translation`] translates and looks up.
+//!    [`brake`] stops mass deletions; [`sort`] filters and diffs; [`translation`] translates and looks up;
+//!    [`missing`] creates what lookups miss where their lines say so.
 //! 2. [`target`]: how does the other side stand?
 //! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
 //!    [`contest`]: what a person or a policy says where both sides changed the same.
@@ -17,6 +18,7 @@ mod deliver;
 mod freshness;
 mod intake;
 mod intents;
+mod missing;
 mod settle;
 mod sort;
 mod target;

@@ -1,16 +1,18 @@
 //! Translation: what the other side is to hold, and what that waits for.
 
+use super::missing::{Refusals, Wanted};
 use super::sort::{Sorted, SortedUpsert};
 use super::{Errand, Upsert, Wish, ended, parked};
 use crate::core::Core;
 use crate::error::EngineError;
 use crate::resolve::Follow;
 use duet_map::CompiledMap;
+use duet_map::codes;
 use duet_map::diagnostic::Code;
 use duet_map::field_set::FieldSet;
-use duet_map::lookup::{LookupNeed, ResolvedLookups};
+use duet_map::lookup::{LookupNeed, Resolution, ResolvedLookups};
 use duet_map::side::Side;
-use duet_map::translate::Translation;
+use duet_map::translate::{Translation, Waiting};
 use duet_store::change::{Park, ParkReason};
 use duet_store::settlement::{Outcome, Settlement};
 
@@ -25,7 +27,8 @@ impl Core {
         sorted: Vec<Sorted>,
         settlements: &mut Vec<Settlement>,
     ) -> Result<Vec<Errand>, EngineError> {
-        let mut translations = self.translations(map, &sorted).await?.into_iter();
+        let (translations, refusals) = self.translations(map, &sorted).await?;
+        let mut translations = translations.into_iter();
 
         let mut errands = Vec::with_capacity(sorted.len());
         for one in sorted {
@@ -58,18 +61,11 @@ impl Core {
             }
             let mut later = None;
             if !translation.waiting.is_empty() {
+                let (code, message) = awaited(&translation, &refusals);
                 let park = Park {
                     reason: ParkReason::WaitingForKey,
-                    code: Code(2102),
-                    message: format!(
-                        "waits for {}",
-                        translation
-                            .waiting
-                            .iter()
-                            .map(|waiting| waiting.need.to_string())
-                            .collect::<Vec<_>>()
-                            .join(" and ")
-                    ),
+                    code,
+                    message,
                     waits_for: translation
                         .waiting
                         .iter()
@@ -123,7 +119,7 @@ impl Core {
         &self,
         map: &CompiledMap,
         sorted: &[Sorted],
-    ) -> Result<Vec<Translation>, EngineError> {
+    ) -> Result<(Vec<Translation>, Refusals), EngineError> {
         let upserts = || {
             sorted
                 .iter()
@@ -181,6 +177,68 @@ impl Core {
                 }
             }
         }
-        Ok(translations)
+        let wanted: Vec<Wanted> = translations
+            .iter()
+            .zip(upserts())
+            .flat_map(|(translation, (one, _))| wanted(map, one.change.seq, translation, &resolved))
+            .collect();
+        if wanted.is_empty() {
+            return Ok((translations, Refusals::new()));
+        }
+        let refusals = self.create_missing(map, wanted, &mut resolved).await?;
+        for (translation, (one, upsert)) in translations.iter_mut().zip(upserts()) {
+            if !translation.waiting.is_empty() {
+                *translation = translate(one, upsert, &resolved);
+            }
+        }
+        Ok((translations, refusals))
+    }
+}
+
+/// The records to create so that a change can travel; none where it could not travel even then.
+fn wanted(
+    map: &CompiledMap,
+    seq: i64,
+    translation: &Translation,
+    resolved: &ResolvedLookups,
+) -> Vec<Wanted> {
+    let creatable = |waiting: &Waiting| match &waiting.need {
+        LookupNeed::Find(need)
+            if resolved.get(&waiting.need) == Some(&Resolution::Missing)
+                && map.new_record(waiting.field, need).is_some() =>
+        {
+            Some(Wanted {
+                seq,
+                field: waiting.field,
+                need: need.clone(),
+            })
+        }
+        _ => None,
+    };
+    if !translation.problems.is_empty() {
+        return Vec::new();
+    }
+    let all: Option<Vec<Wanted>> = translation.waiting.iter().map(creatable).collect();
+    all.unwrap_or_default()
+}
+
+/// What a change waits for, and why what it would have created was refused.
+fn awaited(translation: &Translation, refusals: &Refusals) -> (Code, String) {
+    let needs: Vec<String> = translation
+        .waiting
+        .iter()
+        .map(|waiting| waiting.need.to_string())
+        .collect();
+    let needs = needs.join(" and ");
+    let refused = translation
+        .waiting
+        .iter()
+        .find_map(|waiting| refusals.get(&waiting.need));
+    match refused {
+        None => (Code(2102), format!("waits for {needs}")),
+        Some(why) => (
+            codes::NOT_CREATED,
+            format!("waits for {needs}, which could not be created: {why}"),
+        ),
     }
 }

@@ -1,4 +1,4 @@
-//! Lookups into tables that no map of the project fills.
+//! Lookups into tables that no map of the project fills, or that one fills which creates them too.
 
 use super::{mark_of_column, warning};
 use crate::codes;
@@ -21,6 +21,8 @@ struct Reference {
     side: Side,
     column: String,
     tables: Vec<String>,
+    /// Whether a record that is missing is created.
+    creates: bool,
 }
 
 fn references(map: &CompiledMap) -> Vec<Reference> {
@@ -34,6 +36,7 @@ fn references(map: &CompiledMap) -> Vec<Reference> {
                 side,
                 column: map.slots[side][*slot].name.clone(),
                 tables: vec![table.clone()],
+                creates: false,
             });
         }
     }
@@ -46,6 +49,7 @@ fn references(map: &CompiledMap) -> Vec<Reference> {
                 side: lookup.side,
                 column: map.slots[lookup.side][lookup.slot].name.clone(),
                 tables: lookup.candidates.iter().map(|c| c.table.clone()).collect(),
+                creates: lookup.creation.is_some(),
             });
         }
     }
@@ -57,6 +61,7 @@ fn judge(map: &CompiledMap, reference: &Reference, maps: &[CompiledMap]) -> Opti
         side,
         column,
         tables,
+        creates,
     } = reference;
     let owners: Vec<&CompiledMap> = maps
         .iter()
@@ -66,6 +71,9 @@ fn judge(map: &CompiledMap, reference: &Reference, maps: &[CompiledMap]) -> Opti
                 .any(|table| table.eq_ignore_ascii_case(owner.table(*side)))
         })
         .collect();
+    if *creates {
+        return created_twice(map, reference, &owners);
+    }
     let at = mark_of_column(map, *side, column);
     let names: Vec<&str> = tables.iter().map(String::as_str).collect();
     let table = names.join(" or ");
@@ -104,5 +112,42 @@ fn judge(map: &CompiledMap, reference: &Reference, maps: &[CompiledMap]) -> Opti
             ),
         ],
         format!("let {} carry rows both ways", super::listed(&owners)),
+    ))
+}
+
+/// `else create` makes what the table's own map brings: the record is born with less, and early.
+fn created_twice(
+    map: &CompiledMap,
+    reference: &Reference,
+    owners: &[&CompiledMap],
+) -> Option<Diagnostic> {
+    let Reference {
+        side,
+        column,
+        tables,
+        ..
+    } = reference;
+    let names: Vec<&str> = owners
+        .iter()
+        .filter(|owner| owner.flows(side.other()))
+        .map(|owner| owner.id())
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(warning(
+        codes::CREATE_OWNED,
+        &mark_of_column(map, *side, column),
+        format!(
+            "`{column}` creates records of {} that {} brings",
+            tables.join(" or "),
+            super::listed(&names)
+        ),
+        vec![
+            "a record that is on its way is waited for; one that is not there yet is created with \
+             its key alone, and the map links the two when it brings the row"
+                .to_owned(),
+        ],
+        "drop `else create`, so that rows wait for the map that knows the whole record",
     ))
 }

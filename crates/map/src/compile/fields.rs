@@ -38,6 +38,7 @@ impl Compiler<'_> {
                 lookup.candidates = self.candidates(lookup);
             }
         }
+        self.creations(&mut compiled);
         self.duplicate_targets(&compiled);
         compiled
     }
@@ -436,6 +437,7 @@ fn add_part(
                 slot,
                 parts: vec![part],
                 candidates: Vec::new(),
+                creation: None,
             }),
         }),
     }

@@ -1,4 +1,4 @@
-//! The short form of a field: `LEFT >< right.path default VALUE`.
+//! The short form of a field: `LEFT >< right.path default VALUE else create`.
 //!
 //! An operand is a column, a lookup path, a quoted constant or `none`; the arrow in the middle is
 //! one of Microsoft's six. A quote inside a quoted constant is doubled.
@@ -99,6 +99,8 @@ pub(super) struct Line {
     pub(super) arrow: Part,
     pub(super) right: (Operand, Part),
     pub(super) default: Option<(String, Part)>,
+    /// `else create`, where it stands.
+    pub(super) create: Option<Part>,
 }
 
 /// Characters of the line: start and length.
@@ -137,10 +139,15 @@ pub(super) fn read(text: &str) -> Result<Line, NotationError> {
         None => return Err(error(end, "the arrow is missing".to_owned(), FORM)),
     };
     let right = operand(tokens.next(), end)?;
-    let default = match tokens.next() {
+    let mut next = tokens.next();
+    let default = match &next {
         None => None,
+        Some((Token::Word(word), _)) if word == "else" => None,
         Some((Token::Word(word), _)) if word == "default" => match tokens.next() {
-            Some((Token::Word(value) | Token::Quoted(value), part)) => Some((value, part)),
+            Some((Token::Word(value) | Token::Quoted(value), part)) => {
+                next = tokens.next();
+                Some((value, part))
+            }
             Some((Token::Expression(_), part)) => {
                 return Err(error(
                     part,
@@ -165,17 +172,36 @@ pub(super) fn read(text: &str) -> Result<Line, NotationError> {
         },
         Some((_, part)) => {
             return Err(error(
-                part,
-                "only `default VALUE` may follow the right side".to_owned(),
+                *part,
+                "only `default VALUE` or `else create` may follow the right side".to_owned(),
                 "for a value map put a colon and the pairs after the line: `A >< b: { no: False }`",
             ));
         }
     };
-    if let Some((_, part)) = tokens.next() {
+    let create = match next {
+        Some((Token::Word(word), part)) if word == "else" => {
+            next = tokens.next();
+            match &next {
+                Some((Token::Word(word), _)) if word == "create" => {
+                    next = tokens.next();
+                    Some(part)
+                }
+                _ => {
+                    return Err(error(
+                        part,
+                        "`else` says what happens where a lookup's record is missing".to_owned(),
+                        "write `else create`",
+                    ));
+                }
+            }
+        }
+        _ => None,
+    };
+    if let Some((_, part)) = next {
         return Err(error(
             part,
-            "the line goes on after its default".to_owned(),
-            "quote a default of several words",
+            "the line goes on after its end".to_owned(),
+            "quote a default of several words; `else create` stands last",
         ));
     }
     Ok(Line {
@@ -184,6 +210,7 @@ pub(super) fn read(text: &str) -> Result<Line, NotationError> {
         arrow,
         right,
         default,
+        create,
     })
 }
 
@@ -334,11 +361,15 @@ pub(super) fn print(field: &Field) -> String {
     }
     match (&field.left, &field.right) {
         (Some(left), Some(right)) => {
-            let line = format!("{} {arrow} {}", left.value, right.value);
-            match &field.default {
-                Some(default) => format!("{line} default {}", value(&default.value)),
-                None => line,
-            }
+            let default = field.default.as_ref().map_or_else(String::new, |default| {
+                format!(" default {}", value(&default.value))
+            });
+            let create = if field.create.is_some() {
+                " else create"
+            } else {
+                ""
+            };
+            format!("{} {arrow} {}{default}{create}", left.value, right.value)
         }
         (None, Some(right)) => format!("{} {arrow} {}", quote(default), right.value),
         (Some(left), None) => format!("{} {arrow} {}", left.value, quote(default)),
@@ -393,6 +424,9 @@ mod tests {
         assert_eq!(line.right.0, Operand::Constant("en-us".to_owned()));
         let line = read("A >> b default 0").unwrap();
         assert_eq!(line.default, Some(("0".to_owned(), (15, 1))));
+        let line = read("A >> b.c default 0 else create").unwrap();
+        assert_eq!(line.default, Some(("0".to_owned(), (17, 1))));
+        assert_eq!(line.create, Some((19, 4)));
     }
 
     #[test]
@@ -411,6 +445,7 @@ mod tests {
                 told("A >> b defualt 1"),
                 told("A >> b default"),
                 told("A >> b default 1 2"),
+                told("A >> b else park"),
                 told("A << \"open"),
             ]
             .join("\n"),
@@ -420,9 +455,10 @@ mod tests {
         (2, 2) `<>` is no arrow; use one of `=` `>` `<` `><` `>>` `<<`
         (0, 1) a column is missing before this arrow; write `LEFT = right`, with one of the arrows `=` `>` `<` `><` `>>` `<<`
         (1, 1) the arrow is missing; write `LEFT = right`, with one of the arrows `=` `>` `<` `><` `>>` `<<`
-        (7, 7) only `default VALUE` may follow the right side; for a value map put a colon and the pairs after the line: `A >< b: { no: False }`
+        (7, 7) only `default VALUE` or `else create` may follow the right side; for a value map put a colon and the pairs after the line: `A >< b: { no: False }`
         (14, 1) the default has no value; write it after `default`, for example `default 0` or `default ""`
-        (17, 1) the line goes on after its default; quote a default of several words
+        (17, 1) the line goes on after its end; quote a default of several words; `else create` stands last
+        (7, 4) `else` says what happens where a lookup's record is missing; write `else create`
         (5, 5) this quote is never closed; close it; a quote inside the text is doubled
         "#
         );

@@ -4,7 +4,9 @@
 
 use super::notation::{self, Direction, Line, Operand};
 use super::yaml::{self, Content, Node};
-use super::{Allowed, Company, Conflicts, Deletes, End, Field, KeyPart, MapFile, Mark, Marked};
+use super::{
+    Allowed, Company, Conflicts, Create, Deletes, End, Field, KeyPart, MapFile, Mark, Marked,
+};
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic, Place, Severity};
 use crate::near;
@@ -29,7 +31,7 @@ const KEYS: [&str; 14] = [
 ];
 const END_KEYS: [&str; 2] = ["entity", "filter"];
 const ALLOW_KEYS: [&str; 3] = ["code", "column", "why"];
-const FIELD_KEYS: [&str; 7] = [
+const FIELD_KEYS: [&str; 8] = [
     "left",
     "right",
     "direction",
@@ -37,6 +39,7 @@ const FIELD_KEYS: [&str; 7] = [
     "default",
     "expression",
     "conflicts",
+    "else",
 ];
 const DELETES: [Deletes; 3] = [Deletes::Propagate, Deletes::Ignore, Deletes::Deactivate];
 
@@ -321,6 +324,10 @@ impl Reader {
             default,
             expression,
             conflicts: None,
+            create: line.create.map(|part| Create {
+                at: Mark(Some(Arc::new(node.part(part.0, part.1)))),
+                columns: Vec::new(),
+            }),
         };
         let arrow = node.part(line.arrow.0, line.arrow.1);
         self.check_field(&field, &arrow).then_some(field)
@@ -347,6 +354,10 @@ impl Reader {
             Some(node) => Some(self.conflicts(node)?),
             None => None,
         };
+        let create = match entries.get("else") {
+            Some(node) => Some(self.create(node)?),
+            None => None,
+        };
         let field = Field {
             at: node.mark(),
             left,
@@ -356,6 +367,7 @@ impl Reader {
             default,
             expression,
             conflicts,
+            create,
         };
         self.check_field(&field, &arrow.at).then_some(field)
     }
@@ -397,6 +409,9 @@ impl Reader {
             } else if field.conflicts.is_some() {
                 let fix = "drop `conflicts`: a constant is written to new records only";
                 Some(("a constant cannot conflict".to_owned(), fix.to_owned()))
+            } else if field.create.is_some() {
+                let fix = "drop `else create`";
+                Some(("a constant points at no record".to_owned(), fix.to_owned()))
             } else if field.values.is_empty() {
                 None
             } else {
@@ -423,6 +438,21 @@ impl Reader {
                 false
             }
         }
+    }
+
+    /// Reads `create`, or `{ create: { column: value } }`.
+    fn create(&mut self, node: &Node) -> Option<Create> {
+        let at = node.mark();
+        if matches!(node.content, Content::Text { .. }) {
+            return self.word(node, &[("create", ())]).map(|()| Create {
+                at,
+                columns: Vec::new(),
+            });
+        }
+        let entries = self.entries(node, &["create"], "`else`")?;
+        let columns = self.required(&entries, "create")?;
+        let columns = self.values(columns)?;
+        Some(Create { at, columns })
     }
 
     fn values(&mut self, node: &Node) -> Option<Vec<(Marked<String>, Marked<String>)>> {
@@ -585,9 +615,10 @@ fn expression_trouble(field: &Field, empty_side: Option<Side>) -> Option<(String
         );
         return Some((message, fix));
     }
-    (!field.values.is_empty() || field.default.is_some()).then(|| {
+    let more = !field.values.is_empty() || field.default.is_some() || field.create.is_some();
+    more.then(|| {
         (
-            "an expression takes no value map and no default".to_owned(),
+            "an expression takes no value map, no default and no `else`".to_owned(),
             "use `case(…)` or `Duet.or(value='…')` inside it".to_owned(),
         )
     })
@@ -617,6 +648,7 @@ fn example(key: &str) -> &'static str {
         "master" => "add `master: left` or `master: right`",
         "entity" => "add `entity:` with the table's name",
         "deactivate" => "add `deactivate: { right: { statecode: 1 } }`",
+        "create" => "write `create`, or add `create: { msdyn_description: New }`",
         "code" => "add `code:` with the code of the finding",
         "direction" => "add `direction: \"=\"` or another arrow",
         _ => "add it",

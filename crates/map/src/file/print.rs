@@ -109,11 +109,7 @@ fn flow(pairs: &Pairs) -> String {
 }
 
 /// The long form, which alone can say everything.
-fn print_long_field(
-    f: &mut fmt::Formatter<'_>,
-    field: &Field,
-    conflicts: Conflicts,
-) -> fmt::Result {
+fn print_long_field(f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
     let text = |text: &Option<Marked<String>>| {
         text.as_ref()
             .map(|text| scalar(&text.value, Context::Block))
@@ -131,7 +127,23 @@ fn print_long_field(
         ),
         ("default", text(&field.default)),
         ("expression", text(&field.expression)),
-        ("conflicts", Some(conflicts.as_str().to_owned())),
+        (
+            "conflicts",
+            field
+                .conflicts
+                .as_ref()
+                .map(|c| c.value.as_str().to_owned()),
+        ),
+        (
+            "else",
+            field.create.as_ref().map(|create| {
+                if create.columns.is_empty() {
+                    "create".to_owned()
+                } else {
+                    format!("{{ create: {} }}", flow(&create.columns))
+                }
+            }),
+        ),
     ];
     let lines = lines
         .into_iter()
@@ -143,8 +155,9 @@ fn print_long_field(
 }
 
 fn print_field(f: &mut fmt::Formatter<'_>, field: &Field) -> fmt::Result {
-    if let Some(conflicts) = &field.conflicts {
-        return print_long_field(f, field, conflicts.value);
+    let columns = field.create.iter().any(|create| !create.columns.is_empty());
+    if field.conflicts.is_some() || columns {
+        return print_long_field(f, field);
     }
     let line = field.to_string();
     if field.values.is_empty() {

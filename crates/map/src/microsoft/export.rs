@@ -199,6 +199,17 @@ fn rewritten(
             "leave the line to Duet, or map a column instead",
         ));
     }
+    if let Some(create) = &field.create {
+        findings.push(remark(
+            codes::NOT_EXPORTED,
+            create.at.place(),
+            format!(
+                "`{field}` of {} creates what its lookup misses; Dual-write refuses such a row",
+                file.map.value
+            ),
+            "see to it that the referenced records exist once the map runs there",
+        ));
+    }
     let mut put = |name: &str, column: &Option<crate::file::Marked<String>>| {
         let column = column.as_ref().map(|column| column.value.as_str());
         let old = member::get(&mapping, name).and_then(Json::as_str);

@@ -352,6 +352,7 @@ fn field(mapping: &Map<String, Json>, source: Side) -> Result<Field, LeftOut> {
         default: transforms.default.map(Marked::unplaced),
         expression: None,
         conflicts: None,
+        create: None,
     })
 }
 

@@ -6,7 +6,7 @@ use super::history::{self, Subject};
 use super::tally::{Progress, Tally};
 use super::{conflicts, journal, pairs, parking};
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
-use crate::store::Intent;
+use crate::store::{Created, Intent};
 use duet_map::side::Side;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -168,6 +168,20 @@ fn postpone(tx: &Connection, seq: i64, until: Timestamp) -> Result<(), Fault> {
     // Times before 1970 are due like everything else; 0 stands for "at once".
     .execute(params![seq, to_nanos(until).max(0)])?;
     Ok(())
+}
+
+/// Counts and tells records that were created because lookups missed them.
+pub(super) fn created(tx: &Connection, created: &[Created], now: Timestamp) -> Result<(), Fault> {
+    let mut tally = Tally::default();
+    for one in created {
+        if let Some(subject) = Subject::load(tx, one.seq)? {
+            tally.boxes(&subject.map, subject.side).writes += 1;
+            history::tell(tx, &subject, "created", &one.told, now)?;
+        }
+    }
+    let provided = created.iter().flat_map(|one| &one.provides);
+    parking::release(tx, provided.map(String::as_str), now)?;
+    tally.store(tx)
 }
 
 /// Makes intents durable; a second intent of the same change takes the place of the first.

@@ -26,11 +26,16 @@ pub(super) fn run(args: &ShowArgs, terminal: Terminal) -> Result<Exit, Failure> 
 }
 
 fn text(file: &MapFile) -> String {
+    let mut header = vec!["left", "", "right", "default", "value map"];
+    let creates = file.fields.iter().any(|field| field.create.is_some());
+    if creates {
+        header.push("if missing");
+    }
     let rows = file
         .fields
         .iter()
         .map(|field| {
-            vec![
+            let mut row = vec![
                 named(field.left.as_ref()).to_owned(),
                 field.direction.symbol().to_owned(),
                 named(field.right.as_ref()).to_owned(),
@@ -40,7 +45,9 @@ fn text(file: &MapFile) -> String {
                     .map_or("", |d| d.value.as_str())
                     .to_owned(),
                 values(field).join(" | "),
-            ]
+            ];
+            row.extend(creates.then(|| created(field)));
+            row
         })
         .collect();
     let filter = |side: Side| {
@@ -66,8 +73,23 @@ fn text(file: &MapFile) -> String {
         key.join(", "),
         file.master,
         file.deletes.value.as_str(),
-        table(&["left", "", "right", "default", "value map"], &[], rows)
+        table(&header, &[], rows)
     )
+}
+
+/// What the line does where a lookup's record is missing; nothing where it waits.
+fn created(field: &Field) -> String {
+    let Some(create) = &field.create else {
+        return String::new();
+    };
+    let columns: Vec<String> = create
+        .columns
+        .iter()
+        .map(|(column, value)| format!("{}={}", column.value, value.value))
+        .collect();
+    format!("create {}", columns.join(" | "))
+        .trim_end()
+        .to_owned()
 }
 
 /// The column, or `none` where there is none, as Microsoft's tables say it.
@@ -101,6 +123,12 @@ fn as_json(file: &MapFile) -> Value {
                 "right": field.right.as_ref().map(|end| &end.value),
                 "default": field.default.as_ref().map(|default| &default.value),
                 "values": values(field),
+                "create": field.create.as_ref().map(|create| {
+                    let columns = create.columns.iter();
+                    columns
+                        .map(|(column, value)| (column.value.clone(), json!(value.value)))
+                        .collect::<serde_json::Map<String, Value>>()
+                }),
             })
         })
         .collect();
