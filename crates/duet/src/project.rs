@@ -99,6 +99,11 @@ pub fn open_sqlite(config: &Config) -> Result<SqliteStore, Failure> {
 
 /// Opens the store to read, while another process may work on it.
 pub fn open_store_to_read(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(open_sqlite_to_read(config)?))
+}
+
+/// As [`open_store_to_read`], for what only a file can tell.
+pub fn open_sqlite_to_read(config: &Config) -> Result<SqliteStore, Failure> {
     if !config.store.exists() {
         return Err(Failure::new(
             Exit::Store,
@@ -107,7 +112,7 @@ pub fn open_store_to_read(config: &Config) -> Result<Arc<dyn Store>, Failure> {
             "run `duet sync` first, or name another configuration with `--config`".to_owned(),
         ));
     }
-    Ok(Arc::new(SqliteStore::open_read_only(&config.store)?))
+    Ok(SqliteStore::open_read_only(&config.store)?)
 }
 
 /// Whether a process works on the store.
@@ -163,7 +168,7 @@ pub struct Prepared {
     broken: Vec<Broken>,
     systems: PerSide<Arc<dyn System>>,
     schemas: PerSide<SchemaSet>,
-    store: Arc<dyn Store>,
+    store: Arc<SqliteStore>,
 }
 
 /// Opens the store, connects and compiles. Findings that stop a map stop the project, unless the map
@@ -177,9 +182,12 @@ pub async fn prepare(config: &Config, terminal: Terminal) -> Result<Prepared, Fa
     };
     let (compiled, broken, schemas) = load(config, &systems, &known).await?;
     if !compiled.findings.is_empty() {
+        let findings = match compiled.findings.len() {
+            1 => "1 finding".to_owned(),
+            count => format!("{count} findings"),
+        };
         terminal.say(&format!(
-            "{} findings about the maps: `duet check` shows them.",
-            compiled.findings.len()
+            "{findings} about the maps: `duet check` shows what."
         ));
     }
     for one in &broken {
@@ -190,7 +198,7 @@ pub async fn prepare(config: &Config, terminal: Terminal) -> Result<Prepared, Fa
         broken,
         systems,
         schemas,
-        store: open_store(config)?,
+        store: Arc::new(open_sqlite(config)?),
     })
 }
 
@@ -255,7 +263,7 @@ async fn load(
 struct Files {
     path: PathBuf,
     systems: PerSide<Arc<dyn System>>,
-    store: Arc<dyn Store>,
+    store: Arc<SqliteStore>,
 }
 
 #[async_trait]
@@ -263,6 +271,7 @@ impl Loader for Files {
     async fn load(&self) -> Result<Loaded, String> {
         let loaded = async {
             let config = Config::read(&self.path).map_err(Failure::configuration)?;
+            self.store.limit(config.store_at_most).await?;
             let known = self.store.definitions().await?;
             let (compiled, broken, _) = load(&config, &self.systems, &known).await?;
             Ok(Loaded {
@@ -327,7 +336,7 @@ impl Prepared {
 
     /// The store.
     pub fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.store)
+        Arc::clone(&self.store) as _
     }
 
     /// The engine over these parts.

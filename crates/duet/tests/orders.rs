@@ -1,5 +1,4 @@
-//! Orders from a second terminal, a second process that is refused, a store without room and a store
-//! copied while it is written: real processes over the real stand-ins.
+//! Orders from a second terminal: real processes over the real stand-ins.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,83 +7,13 @@
 
 mod stage;
 
-use serde_json::{Value, json};
-use stage::{Process, Stage, duet, key};
+use serde_json::Value;
+use stage::Stage;
+use stage::commands::{Running, ask, in_box, said, state, until};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 const CUSTOMERS: &str = "customers-v3.accounts";
-
-/// A running `duet run`, once it is live.
-fn run(folder: &Path) -> Process {
-    let child = duet(folder, &["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut process = Process(child);
-    let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
-    lines
-        .find(|line| line.as_ref().is_ok_and(|line| line.starts_with("live")))
-        .expect("it goes live")
-        .unwrap();
-    // The rest of its output has to go somewhere.
-    std::thread::spawn(move || lines.for_each(drop));
-    process
-}
-
-fn ask(folder: &Path, arguments: &[&str]) -> Output {
-    duet(folder, arguments).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    let out = String::from_utf8_lossy(&output.stdout);
-    let err = String::from_utf8_lossy(&output.stderr);
-    format!("{}| {out}{err}", output.status.code().unwrap_or(-1))
-}
-
-fn state(folder: &Path, map: &str) -> String {
-    let status = ask(folder, &["status", "--json"]);
-    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
-    let maps = status["maps"].as_array().unwrap();
-    let found = maps.iter().find(|one| one["map"] == map).unwrap();
-    found["state"].as_str().unwrap().to_owned()
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < Duration::from_secs(90), "never: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-async fn set_limit(stage: &Stage, account: &str, limit: u64) {
-    let path =
-        format!("CustomersV3(dataAreaId='usmf',CustomerAccount='{account}')?cross-company=true");
-    stage
-        .finops
-        .update(&path, &json!({"CreditLimit": limit}))
-        .await
-        .unwrap();
-}
-
-async fn limit(stage: &Stage, account: &str) -> String {
-    let accounts = stage.accounts().await;
-    stage::plain(&accounts[&key("usmf", account)]["creditlimit"])
-}
-
-async fn an_account(stage: &Stage) -> String {
-    let accounts = stage.accounts().await;
-    let (_, row) = accounts
-        .iter()
-        .find(|(key, _)| key.starts_with("usmf/"))
-        .unwrap();
-    row["accountnumber"].as_str().unwrap().to_owned()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_from_a_second_terminal_take_effect_at_once() {
@@ -96,17 +25,20 @@ async fn orders_from_a_second_terminal_take_effect_at_once() {
     insta::assert_snapshot!(said(&ask(folder, &["pause", CUSTOMERS])), @"0| Paused customers-v3.accounts. Nothing runs now; it holds for the next `duet run` or `duet sync`.");
     insta::assert_snapshot!(said(&ask(folder, &["resume", CUSTOMERS])), @"0| Resumed customers-v3.accounts. Nothing runs now; it holds for the next `duet run` or `duet sync`.");
 
-    let running = run(folder);
-    let account = an_account(&stage).await;
-    let second = ask(folder, &["run"]);
-    assert_eq!(second.status.code(), Some(5), "{}", said(&second));
-    assert!(said(&second).contains("DUET4001"));
+    let running = Running::start(folder);
+    let account = stage.an_account().await;
+    // What the sync wrote comes back first.
+    stage.set_limit(&account, 4710).await;
+    until("nothing is on its way", async || {
+        stage.limit(&account).await == "4710" && in_box(folder, "pending") == 0
+    })
+    .await;
 
     let begun = Instant::now();
     insta::assert_snapshot!(said(&ask(folder, &["pause", CUSTOMERS, "--reason", "month end"])), @"0| Paused customers-v3.accounts.");
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert_eq!(state(folder, CUSTOMERS), "paused");
-    set_limit(&stage, &account, 4711).await;
+    stage.set_limit(&account, 4711).await;
     until("the change queues", async || {
         let audit = ask(folder, &["audit", "--json"]);
         let audit: Value = serde_json::from_slice(&audit.stdout).unwrap();
@@ -117,7 +49,7 @@ async fn orders_from_a_second_terminal_take_effect_at_once() {
             .any(|line| line["map"] == CUSTOMERS && line["boxes"]["pending"].as_u64().unwrap() > 0)
     })
     .await;
-    assert_ne!(limit(&stage, &account).await, "4711");
+    assert_ne!(stage.limit(&account).await, "4711");
     let refused = ask(folder, &["resume", CUSTOMERS, "--discard"]);
     insta::assert_snapshot!(said(&refused), @"
     2| error[DUET5091]: nothing was discarded: 1 change in the queue, and nobody confirmed it
@@ -129,7 +61,7 @@ async fn orders_from_a_second_terminal_take_effect_at_once() {
     assert_eq!(state(folder, CUSTOMERS), "paused");
     assert!(ask(folder, &["resume", CUSTOMERS]).status.success());
     until("the change arrives", async || {
-        limit(&stage, &account).await == "4711"
+        stage.limit(&account).await == "4711"
     })
     .await;
 
@@ -149,14 +81,14 @@ async fn orders_from_a_second_terminal_take_effect_at_once() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("  - CREDITLIMIT = creditlimit\n", "")).unwrap();
     insta::assert_snapshot!(said(&ask(folder, &["reload"])), @"0| 28 maps run as they are now.");
-    set_limit(&stage, &account, 5000).await;
+    stage.set_limit(&account, 5000).await;
     fs::write(&file, text.replace("CREDITLIMIT =", "CREDITLIMT =")).unwrap();
     let refused = ask(folder, &["reload"]);
     assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
     fs::write(&file, &text).unwrap();
     assert!(ask(folder, &["reload"]).status.success());
     until("the field is synced again", async || {
-        limit(&stage, &account).await == "5000"
+        stage.limit(&account).await == "5000"
     })
     .await;
 
@@ -165,53 +97,4 @@ async fn orders_from_a_second_terminal_take_effect_at_once() {
     stage.quiesce().await;
     stage.assert_agreement().await;
     stage.assert_accounts_balance();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_without_room_waits_and_loses_nothing() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let folder = tempfile::tempdir().unwrap();
-    let stage = Stage::set(folder.path()).await;
-    let folder = folder.path();
-    assert!(ask(folder, &["sync"]).status.success());
-    let account = an_account(&stage).await;
-    let config = folder.join("duet.yaml");
-    let text = fs::read_to_string(&config).unwrap();
-    // Below its present size the store keeps its present size and does not grow.
-    fs::write(&config, format!("{text}store-at-most: 1KB\n")).unwrap();
-    let running = run(folder);
-    let filler = "x".repeat(900);
-    let accounts: Vec<String> = stage
-        .accounts()
-        .await
-        .into_values()
-        .map(|row| row["accountid"].as_str().unwrap().to_owned())
-        .collect();
-    for round in 0..4 {
-        for id in &accounts {
-            let memo = json!({"description": format!("{round}{filler}")});
-            stage
-                .dataverse
-                .update(&format!("accounts({id})"), &memo)
-                .await
-                .unwrap();
-        }
-    }
-    set_limit(&stage, &account, 31_337).await;
-    // The copy is taken while the process writes or waits for room, whichever it does just now.
-    let copy = folder.join("copy");
-    fs::create_dir(&copy).unwrap();
-    for file in ["duet.db-wal", "duet.db"] {
-        fs::copy(folder.join(file), copy.join(file)).unwrap();
-    }
-    fs::write(copy.join("duet.yaml"), &text).unwrap();
-    let audit = ask(&copy, &["audit"]);
-    assert!(audit.status.success(), "{}", said(&audit));
-    drop(running);
-
-    fs::write(&config, &text).unwrap();
-    stage.quiesce().await;
-    stage.assert_agreement().await;
-    stage.assert_accounts_balance();
-    assert_eq!(limit(&stage, &account).await, "31337");
 }

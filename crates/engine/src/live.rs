@@ -45,8 +45,9 @@ impl Engine {
                 Either::Right(_) => return Ok(()),
             }
         }
-        core.define_maps(true).await?;
-        core.take_up().await?;
+        if !self.prepared(stop.clone()).await? {
+            return Ok(());
+        }
         core.progress.report(Event::Live);
 
         let mut tasks: FuturesUnordered<BoxFuture<'_, Result<(), EngineError>>> =
@@ -89,6 +90,27 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Stores what the maps mean and takes up what is wanted of them, as soon as there is room for
+    /// that. Returns whether to go on: false when asked to stop.
+    async fn prepared(&self, mut stop: Stop) -> Result<bool, EngineError> {
+        let core = &self.core;
+        let mut failures = 0;
+        while !*stop.borrow() {
+            let prepared = async {
+                core.define_maps(true).await?;
+                core.take_up().await
+            };
+            match prepared.await {
+                Ok(()) => return Ok(true),
+                Err(error) => {
+                    let pause = core.endure(None, error, &mut failures)?;
+                    core.pause(pause, None, &mut stop).await;
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Reads one table's changes for as long as the engine runs.
@@ -202,8 +224,15 @@ impl Engine {
                 if !core.lifecycle.wants_reading(map.id()) {
                     continue;
                 }
-                match self.read_existing(map, &stop).await {
-                    Ok(true) => core.set_whole(map.id(), true).await?,
+                let read = async {
+                    if !self.read_existing(map, &stop).await? {
+                        return Ok(false);
+                    }
+                    core.set_whole(map.id(), true).await?;
+                    Ok(true)
+                };
+                match read.await {
+                    Ok(true) => {}
                     Ok(false) => return Ok(()),
                     Err(error) => {
                         pause = core.endure(Some(map.id()), error, &mut failures)?;

@@ -22,6 +22,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod verify;
 mod worker;
 
 use crate::accounting::AuditLine;
@@ -96,6 +97,24 @@ impl SqliteStore {
     /// more fails with [`StoreError::Full`] and stores nothing.
     pub fn open_limited(path: impl AsRef<Path>, at_most: u64) -> Result<Self, StoreError> {
         Self::open_writing(path.as_ref(), Some(at_most))
+    }
+
+    /// From now on the database file grows to this many bytes at most; `None`: as far as the disk has
+    /// room. A file that is larger already keeps its size.
+    pub async fn limit(&self, at_most: Option<u64>) -> Result<(), StoreError> {
+        self.writer
+            .run("limit its size", move |connection| {
+                Ok(limit(connection, at_most)?)
+            })
+            .await
+    }
+
+    /// Looks at every page, index and reference. Fails with [`StoreError::Corrupt`] when the file is
+    /// damaged, as a copy can be that was taken while the store was written.
+    pub async fn verify(&self) -> Result<(), StoreError> {
+        self.reports()
+            .read("look whether it is whole", |tx| verify::whole(tx))
+            .await
     }
 
     /// Whether some process has claimed the store. For people only: it may end or begin any moment.
@@ -194,11 +213,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Settings of the file. Only after its format was read: they would change a foreign database.
 fn prepare_file(writer: &Connection, at_most: Option<u64>) -> rusqlite::Result<()> {
-    if let Some(bytes) = at_most {
-        let page: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-        let pages = (bytes / page.unsigned_abs().max(1)).max(1);
-        writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
-    }
+    limit(writer, at_most)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     // The other connections lose their cache whenever this one writes; this one keeps it.
     writer.pragma_update(None, "cache_size", -48 * 1024)?;
@@ -209,14 +224,55 @@ fn prepare_file(writer: &Connection, at_most: Option<u64>) -> rusqlite::Result<(
     writer.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)
 }
 
+/// The most pages that SQLite itself can count.
+const NO_LIMIT: u64 = 4_294_967_294;
+
+/// Limits the size of the file; what is there already stays.
+fn limit(writer: &Connection, at_most: Option<u64>) -> rusqlite::Result<()> {
+    let pages = match at_most {
+        Some(bytes) => {
+            let page: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            (bytes / page.unsigned_abs().max(1)).max(1)
+        }
+        None => NO_LIMIT,
+    };
+    writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // The connection that closes last moves the log into the file; one that only reads cannot.
+        self.reader = None;
+        self.reports = None;
+        let claim = self.claim.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if claim.is_some() {
+            // Without room for it the next process only looks at the file more closely.
+            self.writer.finish(|connection| verify::closed(connection));
+        }
+    }
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn claim(&self) -> Result<(), StoreError> {
-        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (None, Some(path)) = (&*claim, &self.path) {
+        {
+            let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+            let (None, Some(path)) = (&*claim, &self.path) else {
+                return Ok(());
+            };
             *claim = Some(file::lock(path)?);
         }
-        Ok(())
+        let opened = self
+            .writer
+            .run("look whether it is whole", |connection| {
+                verify::opened(connection)
+            })
+            .await;
+        if opened.is_err() {
+            // It stays marked, and open to a process that mends it.
+            *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        opened
     }
 
     async fn reserve_ticks(&self, count: i64) -> Result<i64, StoreError> {

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::project;
 use crate::terminal::{Terminal, table};
 use clap::Args;
+use duet_store::Store;
 use duet_store::accounting::AuditLine;
 use serde::Serialize;
 
@@ -14,7 +15,9 @@ use serde::Serialize;
 #[command(after_help = "\
 Examples:
   duet audit              exit code 1 when a map does not balance
-  duet audit --json | jq '.lines[] | .boxes.writes' | paste -sd+ | bc")]
+  duet audit --json | jq '.lines[] | .boxes.writes' | paste -sd+ | bc
+
+Every page and index of the store's file is looked at as well; a damaged file is told with exit code 5.")]
 pub struct AuditArgs {}
 
 /// What the audit found.
@@ -44,7 +47,8 @@ impl Audit {
 /// Counts afresh and shows the boxes.
 pub async fn run(_args: &AuditArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let config = project::config(global)?;
-    let store = project::open_store_to_read(&config)?;
+    let store = project::open_sqlite_to_read(&config)?;
+    store.verify().await?;
     let audit = Audit::of(store.audit().await?);
     terminal.data(&audit, text);
     Ok(if audit.balances {

@@ -4,13 +4,15 @@
 // Each test binary uses the part it needs.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod commands;
+
 use duet::config::Config;
 use duet::demo::caller::Caller;
 use duet::demo::project_files::{self, Addresses};
 use duet::project;
 use duet::stand_ins::USER;
 use duet::terminal::Terminal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -179,6 +181,28 @@ impl Stage {
                 assert_eq!(plain(left), plain(right), "column {column} of {key}");
             }
         }
+    }
+
+    /// The number of a customer in company USMF.
+    pub async fn an_account(&self) -> String {
+        let accounts = self.accounts().await;
+        let mut of_company = accounts.iter().filter(|(key, _)| key.starts_with("usmf/"));
+        let (_, row) = of_company.next().unwrap();
+        row["accountnumber"].as_str().unwrap().to_owned()
+    }
+
+    /// A user changes a customer's credit limit in finance.
+    pub async fn set_limit(&self, account: &str, limit: u64) {
+        let path = format!(
+            "CustomersV3(dataAreaId='usmf',CustomerAccount='{account}')?cross-company=true"
+        );
+        let row = json!({"CreditLimit": limit});
+        self.finops.update(&path, &row).await.unwrap();
+    }
+
+    /// A customer's credit limit in sales.
+    pub async fn limit(&self, account: &str) -> String {
+        plain(&self.accounts().await[&key("usmf", account)]["creditlimit"])
     }
 
     /// The identifier of a company in sales.

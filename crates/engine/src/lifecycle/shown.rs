@@ -3,6 +3,7 @@
 use crate::core::Core;
 use crate::error::EngineError;
 use crate::progress::Event;
+use duet_store::StoreError;
 use duet_store::lifecycle::Wanted;
 use duet_store::store::{MapState, MapStatus};
 
@@ -20,7 +21,8 @@ impl Core {
         let Some((before, (state, error), definition)) = news else {
             return Ok(());
         };
-        self.store
+        let said = self
+            .store
             .set_map_status(MapStatus {
                 map: map.to_owned(),
                 state,
@@ -28,7 +30,15 @@ impl Core {
                 since: self.clock.now(),
                 error: error.clone(),
             })
-            .await?;
+            .await;
+        match said {
+            // No reason to stop working: it is said at the next look, when there may be room.
+            Err(StoreError::Full { .. }) => {
+                self.lifecycle.with(map, |life| life.shown = before);
+                return Ok(());
+            }
+            said => said?,
+        }
         let quiet = |state: MapState| matches!(state, MapState::CatchUp | MapState::Running);
         if before.is_some_and(|(before, _)| !quiet(before)) || !quiet(state) {
             self.progress.report(Event::State {
@@ -55,7 +65,8 @@ impl Core {
                 })
             });
             let (state, error) = ended.unwrap_or((MapState::NotRunning, None));
-            self.store
+            let said = self
+                .store
                 .set_map_status(MapStatus {
                     map: map.id().to_owned(),
                     state,
@@ -63,7 +74,12 @@ impl Core {
                     since: self.clock.now(),
                     error,
                 })
-                .await?;
+                .await;
+            match said {
+                // Nobody shows a map as running whose process has ended.
+                Err(StoreError::Full { .. }) => return Ok(()),
+                said => said?,
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What goes wrong inside a transaction, before it is said in the store's own words.
 
 use crate::error::StoreError;
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use std::error::Error;
 
 /// A failure inside a transaction. The transaction is undone whatever it is.
@@ -34,12 +34,12 @@ impl Fault {
     pub(super) fn while_doing(self, doing: &'static str) -> StoreError {
         match self {
             Self::Unreadable { what, source } => StoreError::Corrupt { what, source },
+            Self::Sqlite(source) if finds_no_room(&source) => StoreError::Full { doing },
             Self::Sqlite(source) => match source.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt {
                     what: "a page of the database file".into(),
                     source: source.into(),
                 },
-                Some(ErrorCode::DiskFull) => StoreError::Full { doing },
                 _ => StoreError::Database {
                     doing,
                     source: source.into(),
@@ -53,4 +53,17 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
+}
+
+/// Whether a file could not grow. A full disk has a code of its own; a quota or a limit on the size of
+/// files shows as a failed write, and the file is as good as before in either case.
+pub(super) fn finds_no_room(error: &rusqlite::Error) -> bool {
+    let grows = [
+        ffi::SQLITE_FULL,
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_SHMSIZE,
+    ];
+    error
+        .sqlite_error()
+        .is_some_and(|error| grows.contains(&error.extended_code))
 }

@@ -81,6 +81,27 @@ impl Worker {
         .await
     }
 
+    /// Hands over the last work before the worker is dropped, which waits for it; nobody asks how it
+    /// ended.
+    pub(super) fn finish(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> Result<(), Fault> + Send + 'static,
+    ) {
+        if let Self::Thread {
+            jobs: Some(jobs), ..
+        } = self
+        {
+            let job: Job = Box::new(move |connection| {
+                if let Err(fault) = work(connection) {
+                    let error = fault.while_doing("close");
+                    tracing::warn!(%error, "the store is looked at more closely at the next start");
+                }
+            });
+            // A thread that has ended closes nothing any more.
+            let _ = jobs.send(job);
+        }
+    }
+
     /// Runs `work` on the connection outside a transaction.
     pub(super) async fn run<T: Send + 'static>(
         &self,

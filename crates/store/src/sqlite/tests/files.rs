@@ -409,6 +409,85 @@ async fn a_copy_taken_in_the_middle_of_writing_opens_and_balances() {
 }
 
 #[tokio::test]
+async fn a_copy_that_mixes_two_moments_is_whole_or_refused() {
+    let (folder, store) = on_disk();
+    let path = |name: &str| folder.path().join(name);
+    store.claim().await.unwrap();
+    let (mut whole, mut refused) = (0, 0);
+    for round in 0..12_usize {
+        let write = async |part: usize| {
+            let key = |i: usize| upsert(&format!("{} of {round}, part {part}", i * 7919 % 200));
+            journal(&store, (0..200).map(key)).await;
+            let batch = due(&store, 0).await;
+            settle(&store, batch.iter().map(|one| one.ends(APPLIED)).collect()).await;
+            let moved = |connection: &mut Connection| {
+                Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+            };
+            store.writer.run("move the log", moved).await.unwrap();
+        };
+        write(0).await;
+        // A copying program is at some place of the file while the log moves into it.
+        let before = std::fs::read(path("duet.db")).unwrap();
+        let place = before.len() * (round % 4) / 4;
+        write(1).await;
+        let mut mixed = before[..place].to_vec();
+        mixed.extend_from_slice(&std::fs::read(path("duet.db")).unwrap()[place..]);
+        let copy = path(&format!("copy{round}.db"));
+        std::fs::write(&copy, mixed).unwrap();
+        if round % 3 == 0 {
+            std::fs::copy(path("duet.db-wal"), path(&format!("copy{round}.db-wal"))).unwrap();
+        }
+        let opened = match SqliteStore::open(&copy) {
+            Ok(copied) => copied.claim().await.map(|()| copied),
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(copied) => {
+                whole += 1;
+                copied.verify().await.unwrap();
+                for line in copied.audit().await.unwrap() {
+                    assert!(line.boxes.balances(), "{line:?}");
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                assert_eq!(error.code().0, 4004, "{error}");
+            }
+        }
+    }
+    assert!(whole >= 3, "{whole} copies were whole");
+    assert!(refused >= 3, "{refused} copies were refused");
+}
+
+#[tokio::test]
+async fn a_store_is_looked_at_whole_unless_it_was_closed_in_order() {
+    let (folder, store) = on_disk();
+    let path = folder.path().join("duet.db");
+    journal(&store, (0..50).map(|i| upsert(&format!("k{i}")))).await;
+    store.claim().await.unwrap();
+    assert!(store.cursor("open").await.unwrap().is_some());
+    drop(store);
+    assert!(!folder.path().join("duet.db-wal").exists(), "the log moved");
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.cursor("open").await.unwrap(), None);
+    store.claim().await.unwrap();
+    // A counter that does not fit its changes, as pages of two moments may have it.
+    let spoil = |connection: &mut Connection| {
+        Ok(connection
+            .execute("UPDATE counters SET captured = captured + 1", [])
+            .map(drop)?)
+    };
+    store.writer.run("spoil it", spoil).await.unwrap();
+    let copy = folder.path().join("copy.db");
+    store.backup(&copy).await.unwrap();
+    let copied = SqliteStore::open(&copy).unwrap();
+    let error = copied.claim().await.unwrap_err();
+    assert_eq!(error.code().0, 4004, "{error}");
+    // Refused again, and not only once.
+    copied.claim().await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_damaged_row_is_named() {
     let (folder, store) = on_disk();
     journal(&store, [upsert("a")]).await;
