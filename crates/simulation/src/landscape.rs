@@ -209,13 +209,15 @@ pub fn project(plan: &Plan) -> Result<Project, String> {
     )
 }
 
-fn text(longest: u32) -> ColumnType {
+/// The type of a text of so many characters.
+pub fn text(longest: u32) -> ColumnType {
     ColumnType::Text {
         max_length: Some(longest),
     }
 }
 
-fn lookup(table: &str, type_name: &str, navigation: &str) -> ColumnType {
+/// The type of a reference to a table's records.
+pub fn lookup(table: &str, type_name: &str, navigation: &str) -> ColumnType {
     ColumnType::Lookup {
         targets: vec![LookupTarget {
             type_name: type_name.to_owned(),
@@ -233,7 +235,8 @@ fn decimal(scale: u32) -> ColumnType {
     }
 }
 
-fn table(name: &str, type_name: &str, columns: &[(&str, ColumnType)]) -> TableSchema {
+/// A table whose columns are all optional and writable, without any key yet.
+pub fn table(name: &str, type_name: &str, columns: &[(&str, ColumnType)]) -> TableSchema {
     TableSchema {
         name: name.to_owned(),
         type_name: type_name.to_owned(),

@@ -118,6 +118,9 @@ struct State {
 /// Rewrites a row of a table as it is stored.
 pub type Rewriting = fn(&str, &mut Row);
 
+/// Says why the system does not take a row of a table.
+pub type Rule = fn(&str, &Row) -> Option<&'static str>;
+
 /// A system in memory.
 #[derive(Debug)]
 pub struct ModelSystem {
@@ -125,6 +128,7 @@ pub struct ModelSystem {
     quirks: Quirks,
     schemas: SchemaSet,
     rewriting: Option<Rewriting>,
+    rule: Option<Rule>,
     /// How many records a page of a whole read holds.
     page: usize,
     /// Whether earlier states are kept, the ledger is told and notices are posted.
@@ -155,6 +159,7 @@ impl ModelSystem {
             quirks,
             schemas,
             rewriting: None,
+            rule: None,
             page: PAGE,
             recorded: true,
             relists: !quirks.modern,
@@ -189,7 +194,14 @@ impl ModelSystem {
         self
     }
 
-    /// Whole reads have pages of so many records.
+    /// Writes of Duet that break this rule are refused, as a business rule of the system would.
+    #[must_use]
+    pub fn ruled(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    /// Whole reads, and in a story reads of changes, have pages of so many records.
     #[must_use]
     pub fn paged(mut self, records: usize) -> Self {
         self.page = records;

@@ -4,7 +4,7 @@
 // Each test binary uses the part it needs.
 #![allow(dead_code, unreachable_pub)]
 
-use duet_engine::{Engine, Parts, Project, Settings, SystemClock};
+use duet_engine::{Clock, Engine, Parts, Project, Settings, SystemClock};
 use duet_map::record::RecordId;
 use duet_map::side::{PerSide, Side};
 use duet_map::value::{Row, Value};
@@ -72,11 +72,7 @@ impl Pair {
     ) -> Self {
         let finops = ModelSystem::quiet(Side::Left, Quirks::FINOPS, left_schemas());
         let dataverse = ModelSystem::quiet(Side::Right, Quirks::DATAVERSE, right_schemas());
-        let pair = Self {
-            left: Desk(Arc::new(left(finops))),
-            right: Desk(Arc::new(right(dataverse))),
-            store: Arc::new(SqliteStore::open_in_memory().unwrap()),
-        };
+        let pair = Self::of(left(finops), right(dataverse));
         for company in ["usmf", "frrt", "dat"] {
             pair.left.create(
                 "LegalEntities",
@@ -86,6 +82,15 @@ impl Pair {
             );
         }
         pair
+    }
+
+    /// A pair of systems that somebody else has shaped.
+    pub fn of(left: ModelSystem, right: ModelSystem) -> Self {
+        Self {
+            left: Desk(Arc::new(left)),
+            right: Desk(Arc::new(right)),
+            store: Arc::new(SqliteStore::open_in_memory().unwrap()),
+        }
     }
 
     /// An engine over the pair; call it again for a restart after a crash.
@@ -103,11 +108,16 @@ impl Pair {
             retry_at_most: Duration::from_millis(5),
             ..Settings::default()
         };
-        self.engine_over(project, settings)
+        self.engine_over(project, settings, Arc::new(SystemClock))
     }
 
-    /// An engine for a project of one's own.
-    pub fn engine_over(&self, project: Project, settings: Settings) -> Engine {
+    /// An engine for a project and a clock of one's own.
+    pub fn engine_over(
+        &self,
+        project: Project,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Engine {
         Engine::new(Parts {
             project,
             systems: PerSide {
@@ -115,7 +125,7 @@ impl Pair {
                 right: self.right.system(),
             },
             store: self.store.clone(),
-            clock: Arc::new(SystemClock),
+            clock,
             settings,
             progress: Arc::new(()),
             seed: 1,

@@ -9,6 +9,7 @@
 mod pair;
 mod stage;
 mod story;
+mod wide;
 
 mod alerts;
 mod conflicts;
@@ -20,6 +21,7 @@ mod lifecycle;
 mod meeting;
 mod network;
 mod oscillation;
+mod pains;
 mod parking;
 mod peers;
 mod reconcile;

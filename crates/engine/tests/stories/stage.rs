@@ -237,7 +237,9 @@ impl Stage {
         // What was captured in the last moment is left for the next session.
         let loaded = self.office.load().await.unwrap();
         let project = Project::build(loaded.maps, loaded.companies);
-        let engine = self.pair.engine_over(project, loaded.settings);
+        let engine = self
+            .pair
+            .engine_over(project, loaded.settings, Arc::new(SystemClock));
         engine.quiesce().await.unwrap();
         self.pair.assert_balanced().await;
     }

@@ -127,7 +127,11 @@ impl ModelSystem {
         let since: usize = request.since.0.parse().unwrap_or_default();
         let horizon = self.horizon(since);
         let state = &mut *self.state();
-        let most = self.network.random().random_range(1..20);
+        let most = if self.recorded {
+            self.network.random().random_range(1..20)
+        } else {
+            self.page
+        };
         let until = horizon.min(since.saturating_add(most));
         // One that lists rows by their time of modification reports some twice.
         let from = if self.relists && !self.network.is_healed() {

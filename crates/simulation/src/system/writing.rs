@@ -187,24 +187,29 @@ impl ModelSystem {
             return false;
         };
         schema.alternate_keys.iter().any(|key| {
-            let of = |row: &Row| -> Option<Vec<String>> {
-                key.iter()
-                    .map(|column| {
-                        let value = row.value(column);
-                        (!value.is_null()).then(|| folded(value))
-                    })
-                    .collect()
+            let same = |other: &Row| {
+                let mut columns = key.iter();
+                columns.all(|column| alike(row.value(column), other.value(column)))
             };
-            let Some(mine) = of(row) else { return false };
             // A record that keeps its key has no new twin.
             let before = state.rows.get(&(table.to_owned(), id.0.clone()));
-            if before.is_some_and(|before| of(&before.row).as_ref() == Some(&mine)) {
+            if before.is_some_and(|before| same(&before.row)) {
                 return false;
             }
-            state.rows.iter().any(|((name, other), stored)| {
-                name == table && *other != id.0 && of(&stored.row).as_ref() == Some(&mine)
-            })
+            let mut rows = state
+                .rows
+                .range((table.to_owned(), String::new())..)
+                .take_while(|((name, _), _)| name == table);
+            rows.any(|((_, other), stored)| *other != id.0 && same(&stored.row))
         })
+    }
+
+    /// Refuses a row that breaks the system's own rule.
+    fn obeys(&self, table: &str, row: &Row) -> Result<(), SystemError> {
+        match self.rule.and_then(|rule| rule(table, row)) {
+            None => Ok(()),
+            Some(why) => Err(SystemError::new(Class::FixData, Code(3008), why)),
+        }
     }
 
     /// Whether every reference of a row leads to a record.
@@ -230,6 +235,7 @@ impl ModelSystem {
                 if !self.refers_well(state, &row) {
                     return error(Class::FixData, 3045, "a reference leads nowhere");
                 }
+                self.obeys(table, &row)?;
                 let id = match id {
                     Some(id) if self.quirks.modern => id,
                     _ => match self.key_of(table, &row) {
@@ -256,6 +262,7 @@ impl ModelSystem {
                 }
                 let mut row = before.clone();
                 row.0.extend(columns.0);
+                self.obeys(table, &row)?;
                 if !self.quirks.modern {
                     if self.key_of(table, &row).is_none_or(|key| key != id) {
                         return error(Class::FixData, 3044, "a key cannot be changed");
@@ -323,6 +330,17 @@ impl ModelSystem {
                 "the stored record vanished",
             )),
         }
+    }
+}
+
+/// Whether two parts of a key say the same.
+fn alike(one: &Value, other: &Value) -> bool {
+    match (one.as_str(), other.as_str()) {
+        _ if one.is_null() || other.is_null() => false,
+        (Some(one), Some(other)) if one.is_ascii() && other.is_ascii() => {
+            one.trim_end().eq_ignore_ascii_case(other.trim_end())
+        }
+        _ => folded(one) == folded(other),
     }
 }
 
