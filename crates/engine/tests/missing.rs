@@ -2,18 +2,14 @@
 
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-#![allow(
-    clippy::needless_pass_by_value,
-    reason = "the pair takes functions of owned texts"
-)]
 
 mod pair;
 
-use duet_engine::{Engine, Parts, Project, Settings, SystemClock};
+use duet_engine::{Engine, Project, Settings, SystemClock};
 use duet_map::CompiledMap;
 use duet_map::file::MapFile;
 use duet_map::schema::ColumnType;
-use duet_map::side::{PerSide, Side};
+use duet_map::side::Side;
 use duet_map::value::Row;
 use duet_simulation::landscape::{COMPANIES, compile, left_schemas, map_files, right_schemas};
 use duet_simulation::system::{Call, Fault};
@@ -25,17 +21,17 @@ use std::time::Duration;
 
 const LINE: &str = "  - PAYMENTTERMS = msdyn_paymentterm.msdyn_name\n";
 
-fn creating(map: String) -> String {
+fn creating(map: &str) -> String {
     map.replace(LINE, &LINE.replace('\n', " else create\n"))
 }
 
-fn describing(map: String) -> String {
+fn describing(map: &str) -> String {
     let long = "  - left: PAYMENTTERMS\n    direction: \"=\"\n    right: msdyn_paymentterm.msdyn_name\n    else: { create: { msdyn_description: New } }\n";
     map.replace(LINE, long)
 }
 
 /// Payment terms travel to sales only.
-fn to_sales_only(map: String) -> String {
+fn to_sales_only(map: &str) -> String {
     match map.split_once("fields:\n") {
         Some((head, lines)) if map.contains("map: terms") => {
             format!("{head}fields:\n{}", lines.replace(" = ", " > "))
@@ -48,7 +44,7 @@ fn on_terms(terms: &str) -> Row {
     Row::new().with("PaymentTerms", terms)
 }
 
-async fn begun(pair: &Pair, change: fn(String) -> String) -> Engine {
+async fn begun(pair: &Pair, change: fn(&str) -> String) -> Engine {
     let engine = pair.engine_with(change);
     engine.sync().await.unwrap();
     engine.quiesce().await.unwrap();
@@ -57,7 +53,7 @@ async fn begun(pair: &Pair, change: fn(String) -> String) -> Engine {
 
 /// An engine over the pair without the map of payment terms.
 fn without_terms(pair: &Pair) -> Engine {
-    let files = map_files(Side::Left, true).map(creating);
+    let files = map_files(Side::Left, true).map(|map| creating(&map));
     let files = files
         .into_iter()
         .filter(|file| !file.contains("map: terms"));
@@ -73,7 +69,7 @@ fn with_short_names(pair: &Pair) -> Engine {
         max_length: Some(4),
     };
     let maps = map_files(Side::Left, true).map(|text| {
-        let file = MapFile::parse(&creating(text), "test.yaml").unwrap();
+        let file = MapFile::parse(&creating(&text), "test.yaml").unwrap();
         CompiledMap::compile(&file, &left, &right).unwrap().0
     });
     over(
@@ -83,22 +79,12 @@ fn with_short_names(pair: &Pair) -> Engine {
 }
 
 fn over(pair: &Pair, project: Project) -> Engine {
-    Engine::new(Parts {
-        project,
-        systems: PerSide {
-            left: pair.left.system(),
-            right: pair.right.system(),
-        },
-        store: pair.store.clone(),
-        clock: Arc::new(SystemClock),
-        settings: Settings {
-            retry_after: Duration::from_millis(1),
-            retry_at_most: Duration::from_millis(5),
-            ..Settings::default()
-        },
-        progress: Arc::new(()),
-        seed: 1,
-    })
+    let settings = Settings {
+        retry_after: Duration::from_millis(1),
+        retry_at_most: Duration::from_millis(5),
+        ..Settings::default()
+    };
+    pair.engine_over(project, settings, Arc::new(SystemClock))
 }
 
 /// The payment terms of the account, by name.
@@ -171,7 +157,10 @@ async fn many_rows_that_miss_one_record_create_it_once() {
 async fn the_row_that_comes_later_is_linked() {
     let pair = Pair::new();
     // Terms travel to sales only, so finance does not hear of the new ones.
-    let engine = begun(&pair, to_sales_only).await;
+    let files = map_files(Side::Left, true).map(|map| to_sales_only(&map));
+    let engine = over(&pair, compile(files, COMPANIES.map(str::to_owned)).unwrap());
+    engine.sync().await.unwrap();
+    engine.quiesce().await.unwrap();
     pair.customer("usmf", "US-001", on_terms("Net99"));
     engine.quiesce().await.unwrap();
     assert_eq!(terms_of(&pair, "US-001"), "Net99");
