@@ -182,7 +182,6 @@ impl ModelSystem {
         let (timeline, ledger) = (Arc::default(), Arc::default());
         Self {
             recorded: false,
-            relists: false,
             ..Self::new(side, quirks, schemas, nothing, timeline, ledger, 0)
         }
     }
@@ -205,6 +204,13 @@ impl ModelSystem {
     #[must_use]
     pub fn paged(mut self, records: usize) -> Self {
         self.page = records;
+        self
+    }
+
+    /// Changed rows are listed once, as by a connector that remembers what it has reported.
+    #[must_use]
+    pub fn listing_once(mut self) -> Self {
+        self.relists = false;
         self
     }
 

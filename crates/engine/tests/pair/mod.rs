@@ -99,10 +99,20 @@ impl Pair {
     }
 
     /// An engine whose map of customers is changed a little.
-    pub fn engine_with(&self, change: fn(&str) -> String) -> Engine {
+    pub fn engine_for_customers(&self, change: fn(&str) -> String) -> Engine {
         let [companies, terms, customers] = map_files(Side::Left, true);
-        let files = [companies, terms, change(&customers)];
-        let project = compile(files, COMPANIES.map(str::to_owned)).unwrap();
+        let maps = [companies, terms, change(&customers)];
+        self.engine_of(compile(maps, COMPANIES.map(str::to_owned)).unwrap())
+    }
+
+    /// An engine whose map files are changed a little.
+    pub fn engine_with(&self, change: fn(&str) -> String) -> Engine {
+        let maps = map_files(Side::Left, true).map(|map| change(&map));
+        self.engine_of(compile(maps, COMPANIES.map(str::to_owned)).unwrap())
+    }
+
+    /// An engine for a project of one's own, with short waits.
+    pub fn engine_of(&self, project: Project) -> Engine {
         let settings = Settings {
             retry_after: Duration::from_millis(1),
             retry_at_most: Duration::from_millis(5),
@@ -111,7 +121,7 @@ impl Pair {
         self.engine_over(project, settings, Arc::new(SystemClock))
     }
 
-    /// An engine for a project and a clock of one's own.
+    /// An engine for a project, settings and a clock of one's own.
     pub fn engine_over(
         &self,
         project: Project,

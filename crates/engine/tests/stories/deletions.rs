@@ -14,7 +14,8 @@ use rust_decimal::Decimal;
 async fn a_record_that_survives_its_counterpart_brings_nothing_back() {
     let pair = Pair::new();
     let customer = pair.customer("usmf", "US-001", Row::new());
-    let engine = pair.engine_with(|map| map.replace("deletes: propagate", "deletes: ignore"));
+    let engine =
+        pair.engine_for_customers(|map| map.replace("deletes: propagate", "deletes: ignore"));
     engine.sync().await.unwrap();
     pair.left.delete("CustomersV3", &customer);
     engine.quiesce().await.unwrap();

@@ -19,6 +19,7 @@ mod filters;
 mod found;
 mod lifecycle;
 mod meeting;
+mod missing;
 mod network;
 mod oscillation;
 mod pains;

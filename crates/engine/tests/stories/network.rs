@@ -93,7 +93,7 @@ async fn an_old_cursor_reads_the_table_whole_and_notices_deletions() {
 
 #[tokio::test]
 async fn a_side_that_is_down_at_the_first_sync_is_waited_for() {
-    let pair = Pair::new();
+    let pair = Pair::shaped(ModelSystem::listing_once, |right| right);
     pair.customer("usmf", "US-001", Row::new());
     pair.left.inject(Call::Snapshot, [Fault::LostRequest; 30]);
     let engine = pair.engine();

@@ -3,10 +3,11 @@
 
 use crate::pair::{Pair, reference, synced};
 use crate::wide;
-use duet_engine::{Settings, SystemClock, orders};
+use duet_engine::{Settings, orders};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_simulation::landscape::{COMPANIES, compile, map_files};
+use duet_simulation::system::ModelSystem;
 use duet_simulation::timeline::{Ended, Task, Timeline, run_session};
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
@@ -116,12 +117,12 @@ async fn changes_that_raise_no_event_are_captured() {
 
 #[tokio::test]
 async fn an_empty_text_in_a_filter_takes_rows_with_nothing_in_the_column() {
-    let pair = Pair::new();
+    let pair = Pair::shaped(ModelSystem::listing_once, |right| right);
     let nothing = Row::new().with("City", Value::Null);
     pair.customer("usmf", "NULL", nothing);
     pair.customer("usmf", "EMPTY", Row::new().with("City", ""));
     pair.customer("usmf", "OSLO", Row::new().with("City", "Oslo"));
-    let engine = pair.engine_with(|map| {
+    let engine = pair.engine_for_customers(|map| {
         map.replace(
             r#"(PartyType == "Organization")"#,
             r#"((PartyType == "Organization") && (City == ""))"#,
@@ -251,7 +252,7 @@ async fn sixty_companies_sync_in_one_go() {
         pair.customer(company, "ONE", Row::new().with("PaymentTerms", "Net30"));
     }
     let project = compile(map_files(Side::Left, true), companies.clone()).unwrap();
-    let engine = pair.engine_over(project, Settings::default(), Arc::new(SystemClock));
+    let engine = pair.engine_of(project);
     engine.sync().await.unwrap();
     engine.quiesce().await.unwrap();
     for company in &companies {
@@ -338,8 +339,7 @@ async fn a_rollout_in_phases_finds_what_came_before() {
     of("frrt", "FR-001", "Net60");
     let engine = |files: Vec<String>, companies: &[&str]| {
         let companies = companies.iter().map(|company| (*company).to_owned());
-        let project = compile(files, companies).unwrap();
-        pair.engine_over(project, Settings::default(), Arc::new(SystemClock))
+        pair.engine_of(compile(files, companies).unwrap())
     };
     let [companies, terms, customers] = map_files(Side::Left, true);
 

@@ -89,7 +89,12 @@ impl Stage {
 
     /// Two customers with their terms, in step and live.
     pub async fn live_with(settings: Settings) -> Self {
-        let pair = Arc::new(Pair::new());
+        Self::furnished(Pair::new(), settings).await
+    }
+
+    /// The same over systems with quirks.
+    pub async fn furnished(pair: Pair, settings: Settings) -> Self {
+        let pair = Arc::new(pair);
         pair.terms("usmf", "Net30");
         for account in ["US-001", "US-002"] {
             pair.customer("usmf", account, Row::new());

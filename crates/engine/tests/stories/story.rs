@@ -22,10 +22,14 @@ pub struct Story {
 
 impl Story {
     pub async fn begin(change: fn(&str) -> String) -> Self {
-        let pair = Pair::new();
+        Self::over(Pair::new(), change).await
+    }
+
+    /// The same over systems with quirks.
+    pub async fn over(pair: Pair, change: fn(&str) -> String) -> Self {
         pair.terms("usmf", "Net30");
         let customer = pair.customer("usmf", "US-001", Row::new().with("PaymentTerms", "Net30"));
-        let engine = pair.engine_with(change);
+        let engine = pair.engine_for_customers(change);
         engine.sync().await.unwrap();
         engine.quiesce().await.unwrap();
         let (account, _) = pair.account("US-001").unwrap();

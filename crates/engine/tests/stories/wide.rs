@@ -2,14 +2,13 @@
 //! and a kind to its best item, so that neither table can be read whole before the other.
 
 use crate::pair::Pair;
-use duet_engine::{Engine, Project, Settings, SystemClock};
+use duet_engine::{Engine, Project};
 use duet_map::CompiledMap;
 use duet_map::file::MapFile;
 use duet_map::schema::{ColumnType, SchemaSet, TableSchema};
 use duet_map::side::Side;
 use duet_simulation::landscape::{lookup, table, text};
 use duet_simulation::system::{ModelSystem, Quirks};
-use std::sync::Arc;
 
 /// How many kinds an item refers to.
 pub const LOOKUPS: usize = 12;
@@ -104,6 +103,5 @@ pub fn engine(pair: &Pair) -> Engine {
         let compiled = CompiledMap::compile(&file, &left(), &right());
         compiled.unwrap_or_else(|e| panic!("{e:#?}")).0
     });
-    let project = Project::build(maps.into(), []);
-    pair.engine_over(project, Settings::default(), Arc::new(SystemClock))
+    pair.engine_of(Project::build(maps.into(), []))
 }

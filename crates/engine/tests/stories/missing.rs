@@ -1,11 +1,7 @@
 //! Records that lookups miss and whose lines say `else create`. One story a test.
 
-// A panic is how a test fails.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod pair;
-
-use duet_engine::{Engine, Project, Settings, SystemClock};
+use crate::pair::Pair;
+use duet_engine::{Engine, Project};
 use duet_map::CompiledMap;
 use duet_map::file::MapFile;
 use duet_map::schema::ColumnType;
@@ -15,9 +11,6 @@ use duet_simulation::landscape::{COMPANIES, compile, left_schemas, map_files, ri
 use duet_simulation::system::{Call, Fault};
 use duet_store::Store;
 use duet_store::change::ParkReason;
-use pair::Pair;
-use std::sync::Arc;
-use std::time::Duration;
 
 const LINE: &str = "  - PAYMENTTERMS = msdyn_paymentterm.msdyn_name\n";
 
@@ -57,7 +50,7 @@ fn without_terms(pair: &Pair) -> Engine {
     let files = files
         .into_iter()
         .filter(|file| !file.contains("map: terms"));
-    over(pair, compile(files, COMPANIES.map(str::to_owned)).unwrap())
+    pair.engine_of(compile(files, COMPANIES.map(str::to_owned)).unwrap())
 }
 
 /// An engine that believes that names of payment terms in sales are short.
@@ -72,19 +65,7 @@ fn with_short_names(pair: &Pair) -> Engine {
         let file = MapFile::parse(&creating(&text), "test.yaml").unwrap();
         CompiledMap::compile(&file, &left, &right).unwrap().0
     });
-    over(
-        pair,
-        Project::build(maps.into(), COMPANIES.map(str::to_owned)),
-    )
-}
-
-fn over(pair: &Pair, project: Project) -> Engine {
-    let settings = Settings {
-        retry_after: Duration::from_millis(1),
-        retry_at_most: Duration::from_millis(5),
-        ..Settings::default()
-    };
-    pair.engine_over(project, settings, Arc::new(SystemClock))
+    pair.engine_of(Project::build(maps.into(), COMPANIES.map(str::to_owned)))
 }
 
 /// The payment terms of the account, by name.
@@ -157,10 +138,7 @@ async fn many_rows_that_miss_one_record_create_it_once() {
 async fn the_row_that_comes_later_is_linked() {
     let pair = Pair::new();
     // Terms travel to sales only, so finance does not hear of the new ones.
-    let files = map_files(Side::Left, true).map(|map| to_sales_only(&map));
-    let engine = over(&pair, compile(files, COMPANIES.map(str::to_owned)).unwrap());
-    engine.sync().await.unwrap();
-    engine.quiesce().await.unwrap();
+    let engine = begun(&pair, to_sales_only).await;
     pair.customer("usmf", "US-001", on_terms("Net99"));
     engine.quiesce().await.unwrap();
     assert_eq!(terms_of(&pair, "US-001"), "Net99");
