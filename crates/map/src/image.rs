@@ -47,6 +47,30 @@ impl CompiledMap {
             .collect()
     }
 
+    /// The fields that travel to a side and write any of these columns there.
+    pub fn fields_writing(&self, to: Side, columns: &Row) -> FieldSet {
+        (0..self.units.len())
+            .filter(|field| self.field_flows(*field, to.other()))
+            .filter(|field| {
+                let one: FieldSet = std::iter::once(*field).collect();
+                let names = self.column_names(to, &one);
+                names.iter().any(|name| columns.get(name).is_some())
+            })
+            .collect()
+    }
+
+    /// The columns in which a row of a side holds what was sent there, in canonical form.
+    pub fn arrived(&self, side: Side, sent: &Row, row: &Row) -> Row {
+        self.slots[side]
+            .iter()
+            .filter_map(|slot| {
+                let (sent, stands) = (sent.get(&slot.name)?, row.get(&slot.name)?);
+                let arrived = slot.rule.same(sent, stands);
+                arrived.then(|| (slot.name.clone(), slot.rule.canonical(sent)))
+            })
+            .collect()
+    }
+
     /// Whether a field travels from a side.
     pub fn field_flows(&self, field: usize, from: Side) -> bool {
         self.units.get(field).is_some_and(|unit| unit.flows[from])

@@ -14,7 +14,7 @@ use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::StoreError;
 use duet_store::change::{ParkReason, Parked, ParkedFilter};
-use duet_store::conflict::ConflictFilter;
+use duet_store::conflict::{Conflict, ConflictFilter, ConflictKind};
 use duet_store::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +45,7 @@ pub async fn nothing_pending(world: &World, store: &dyn Store) -> Result<(), Sto
 pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreError> {
     let mut kept = BTreeSet::new();
     for conflict in store.conflicts(&ConflictFilter::default(), ALL).await? {
+        own_writes(world, &conflict);
         for field in conflict.fields {
             kept.extend(tracked_text(&field.left).map(|text| text.to_lowercase()));
             kept.extend(tracked_text(&field.right).map(|text| text.to_lowercase()));
@@ -69,6 +70,38 @@ pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// Duet's own write never takes part in a conflict as if a person had entered it. What a system makes
+/// of a value is news of its own.
+fn own_writes(world: &World, conflict: &Conflict) {
+    let Some(kind) = KINDS.into_iter().find(|kind| kind.map == conflict.map) else {
+        return;
+    };
+    if conflict.kind != ConflictKind::Fields || world.rewrites {
+        return;
+    }
+    let ledger = &mut *world.ledger();
+    for field in &conflict.fields {
+        let sides = [
+            (Side::Left, &field.left_column, &field.left),
+            (Side::Right, &field.right_column, &field.right),
+        ];
+        for (side, column, value) in sides {
+            let Some(text) = tracked_text(value).map(|text| text.to_lowercase()) else {
+                continue;
+            };
+            let tracked = kind.tracked.iter().any(|columns| columns[side] == column);
+            if tracked && !ledger.pages[side].entered.contains(&text) {
+                let what = format!(
+                    "{} {}: nobody entered {text} into {column} on the {side} side, and yet it \
+                     met a conflict there",
+                    conflict.map, conflict.key
+                );
+                ledger.violated("own writes", what);
+            }
+        }
+    }
 }
 
 /// The key of a row: company and number as keys compare; `None` while it has none.

@@ -23,8 +23,10 @@ pub enum Mutation {
     ForgetImage,
     /// The cursor is saved in a transaction of its own, before the changes.
     CursorFirst,
-    /// Intents are not made durable.
+    /// Intents of creates are not made durable.
     DropIntent,
+    /// Intents of updates are not made durable.
+    DropUpdateIntent,
     /// Nothing tells which rows are older than our own last write.
     SkipFreshness,
     /// A write does not say which version it was merged against.
@@ -55,10 +57,11 @@ pub enum Mutation {
 
 impl Mutation {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ForgetImage,
         Self::CursorFirst,
         Self::DropIntent,
+        Self::DropUpdateIntent,
         Self::SkipFreshness,
         Self::BlindWrite,
         Self::SwallowConflict,

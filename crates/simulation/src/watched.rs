@@ -13,13 +13,12 @@ use duet_store::accounting::AuditLine;
 use duet_store::change::{Amendment, Change, NewChange, Park, Parked, ParkedFilter};
 use duet_store::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use duet_store::health::Health;
+use duet_store::intent::{Intent, Sent};
 use duet_store::lifecycle::{Alert, Columns, Definition, Order};
 use duet_store::pair::Pair;
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
-use duet_store::store::{
-    Activity, Capture, Created, Intent, MapStatus, Store, StoredNotice, Waiting,
-};
+use duet_store::store::{Activity, Capture, Created, MapStatus, Store, StoredNotice, Waiting};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -333,11 +332,17 @@ impl Store for WatchedStore {
         Ok(settled)
     }
 
-    async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError> {
+    async fn add_intents(&self, mut intents: Vec<Intent>) -> Result<(), StoreError> {
         step_aside().await;
         self.room()?;
-        if self.mutation == Some(Mutation::DropIntent) {
-            return Ok(());
+        match self.mutation {
+            Some(Mutation::DropIntent) => {
+                intents.retain(|intent| !matches!(intent.sent, Sent::Create { .. }));
+            }
+            Some(Mutation::DropUpdateIntent) => {
+                intents.retain(|intent| !matches!(intent.sent, Sent::Update { .. }));
+            }
+            _ => {}
         }
         self.inner.add_intents(intents).await?;
         step_aside().await;
@@ -359,12 +364,16 @@ impl Store for WatchedStore {
         Ok(())
     }
 
-    async fn open_intents(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError> {
-        self.inner.open_intents(map, to).await
+    async fn intents(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Vec<Intent>>, StoreError> {
+        self.inner.intents(map, keys).await
     }
 
-    async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError> {
-        self.inner.intents(seqs).await
+    async fn unnamed_creates(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError> {
+        self.inner.unnamed_creates(map, to).await
     }
 
     async fn sweep_missing(

@@ -24,6 +24,8 @@ pub struct World {
     pub right: Arc<ModelSystem>,
     /// Whether both sides rewrite names, so that no value satisfies either.
     pub quarrels: bool,
+    /// Whether any side rewrites names.
+    pub rewrites: bool,
     disk: Mutex<Disk>,
 }
 
@@ -107,6 +109,7 @@ impl World {
             left,
             right,
             quarrels: plan.rewrites.left && plan.rewrites.right,
+            rewrites: plan.rewrites.left || plan.rewrites.right,
             disk: Mutex::new(Disk {
                 full: plan.store_full,
                 random: StdRng::seed_from_u64(plan.seed ^ 0x6469_736b),

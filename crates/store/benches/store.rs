@@ -100,6 +100,7 @@ fn settlement(change: Change) -> Settlement {
         conflict: None,
         open_conflict: OpenConflict::Keep,
         provides: vec![format!("{record} token")],
+        writes_known: true,
         columns: vec!["column00".to_owned(), "column01".to_owned()],
     }
 }

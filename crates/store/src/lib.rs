@@ -9,6 +9,7 @@ pub mod change;
 pub mod conflict;
 pub mod error;
 pub mod health;
+pub mod intent;
 pub mod lifecycle;
 pub mod pair;
 pub mod settlement;

@@ -26,8 +26,8 @@ pub struct Half {
     /// same version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrote_columns: Vec<String>,
-    /// What the system made of the values of that write, where it made something else of them. Tells
-    /// its rewriting from a person's edit where there are no versions.
+    /// What the system made of the values last written to these columns, where it made something else
+    /// of them. Tells its rewriting from a person's edit where versions do not.
     #[serde(default, skip_serializing_if = "Row::is_empty")]
     pub rewrote: Row,
 }

@@ -74,6 +74,9 @@ pub struct Settlement {
     pub open_conflict: OpenConflict,
     /// Tokens of keys that exist from now on; changes parked for any of them become pending.
     pub provides: Vec<String>,
+    /// Whether it is known what became of everything that was sent under the change's key: it
+    /// arrived and the pair says so, it failed, or somebody has looked. Its intents end then.
+    pub writes_known: bool,
     /// The columns that were written, for the record's story; names only.
     pub columns: Vec<String>,
 }

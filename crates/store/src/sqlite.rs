@@ -10,6 +10,7 @@ mod conflicts;
 mod fault;
 mod file;
 mod history;
+mod intents;
 mod journal;
 mod lifecycle;
 mod migrate;
@@ -30,10 +31,11 @@ use crate::change::{Amendment, Change, NewChange, Park, Parked, ParkedFilter};
 use crate::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use crate::error::StoreError;
 use crate::health::Health;
+use crate::intent::Intent;
 use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
 use crate::settlement::{Settled, Settlement};
-use crate::store::{Activity, Capture, Created, Intent, MapStatus, Store, StoredNotice, Waiting};
+use crate::store::{Activity, Capture, Created, MapStatus, Store, StoredNotice, Waiting};
 use async_trait::async_trait;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
@@ -406,7 +408,7 @@ impl Store for SqliteStore {
 
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError> {
         self.writer
-            .write("store intents", move |tx| settle::add_intents(tx, &intents))
+            .write("store intents", move |tx| intents::add(tx, &intents))
             .await
     }
 
@@ -422,17 +424,21 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn open_intents(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError> {
-        let map = map.to_owned();
+    async fn intents(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Vec<Intent>>, StoreError> {
+        let (map, keys) = (map.to_owned(), keys.to_vec());
         self.reader()
-            .read("read intents", move |tx| settle::open_intents(tx, &map, to))
+            .read("read intents", move |tx| intents::by_key(tx, &map, &keys))
             .await
     }
 
-    async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError> {
-        let seqs = seqs.to_vec();
+    async fn unnamed_creates(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError> {
+        let map = map.to_owned();
         self.reader()
-            .read("read intents", move |tx| settle::intents(tx, &seqs))
+            .read("read intents", move |tx| intents::unnamed(tx, &map, to))
             .await
     }
 

@@ -5,6 +5,7 @@ use crate::change::{Amendment, Change, NewChange, Park, ParkReason, Parked, Park
 use crate::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use crate::error::StoreError;
 use crate::health::Health;
+use crate::intent::Intent;
 use crate::lifecycle::{Alert, Columns, Definition, Order};
 use crate::pair::Pair;
 use crate::settlement::{Settled, Settlement};
@@ -105,21 +106,6 @@ pub struct Activity {
     pub at: Timestamp,
 }
 
-/// What is durable before a create whose key the other system allocates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
-    /// The change that asks for the create.
-    pub seq: i64,
-    /// The map.
-    pub map: String,
-    /// The side that the create goes to.
-    pub to: Side,
-    /// The columns that were about to be sent, so that the outcome can be looked up.
-    pub row: duet_map::value::Row,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// A record that was created because a lookup of a change missed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
@@ -214,7 +200,8 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Settled>, StoreError>;
 
-    /// Makes intents durable before their creates are sent.
+    /// Makes intents durable before their writes are sent. A second intent of the same change takes
+    /// the place of the first.
     async fn add_intents(&self, intents: Vec<Intent>) -> Result<(), StoreError>;
 
     /// Counts records that were created because lookups of changes missed them, tells the changes'
@@ -230,12 +217,17 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// The intents of creates on a side of a map whose outcome is not settled.
-    async fn open_intents(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError>;
+    /// What was sent under these keys of a map and is not known to have arrived or failed, the oldest
+    /// first. A settlement that says [`Settlement::writes_known`] ends all intents of its key, and
+    /// nothing else does.
+    async fn intents(
+        &self,
+        map: &str,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Vec<Intent>>, StoreError>;
 
-    /// The intents of these changes; ask for what a change supersedes, too. An intent goes away when
-    /// its change settles as anything but postponed, or ends as coalesced.
-    async fn intents(&self, seqs: &[i64]) -> Result<HashMap<i64, Intent>, StoreError>;
+    /// The intents of creates for which a side of a map chooses the identifier.
+    async fn unnamed_creates(&self, map: &str, to: Side) -> Result<Vec<Intent>, StoreError>;
 
     /// Pairs of a map, not deleted, whose record on a side a comparison of key sets has not seen, and
     /// which were made before it began. A record whose deletion is in the journal already is left

@@ -75,6 +75,14 @@ impl NewChange {
         }
     }
 
+    /// The same under another key than its record's.
+    pub(crate) fn under(self, id: &str) -> Self {
+        Self {
+            key: key(id),
+            ..self
+        }
+    }
+
     /// The same for another map.
     pub(crate) fn for_map(self, map: &str) -> Self {
         Self {
@@ -168,6 +176,7 @@ pub(crate) fn ends(seq: i64, outcome: Outcome) -> Settlement {
         conflict: None,
         open_conflict: OpenConflict::Keep,
         provides: Vec::new(),
+        writes_known: true,
         columns: Vec::new(),
     }
 }

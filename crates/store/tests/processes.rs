@@ -82,8 +82,9 @@ async fn worker() {
     let first = first.map_or(0, |round| round.parse::<usize>().unwrap() + 1);
     for round in first.. {
         store.journal(capture(round), now).await.unwrap();
-        println!("\ndurable {round}");
-        std::io::stdout().flush().unwrap();
+        // Nobody may be listening any more.
+        let mut told = std::io::stdout();
+        let _ = writeln!(told, "\ndurable {round}").and_then(|()| told.flush());
         let settlements = store
             .due(MAP, BATCH, now)
             .await
@@ -97,6 +98,7 @@ async fn worker() {
                 conflict: None,
                 open_conflict: OpenConflict::Keep,
                 provides: Vec::new(),
+                writes_known: true,
                 columns: Vec::new(),
             });
         store.settle(settlements.collect(), now).await.unwrap();

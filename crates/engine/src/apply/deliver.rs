@@ -51,6 +51,15 @@ pub(super) enum Attempt {
     Ended(Box<End>),
     /// The other side moved: read and merge again.
     Again(Box<Errand>),
+    /// Nobody knows whether it was stored, and this is how it would end if it was not.
+    Unsure(Box<Errand>, Box<Outcome>),
+}
+
+impl Attempt {
+    /// It ended with this settlement.
+    pub(super) fn ended(settlement: Settlement) -> Self {
+        Self::Ended(Box::new(settlement.into()))
+    }
 }
 
 impl Core {
@@ -83,11 +92,16 @@ impl Core {
                         Err(end) => ends.push(*end),
                     }
                 }
+                let mut unsure = Vec::new();
                 for attempt in self.write(map, to, ready).await? {
                     match attempt {
                         Attempt::Ended(end) => ends.push(*end),
                         Attempt::Again(errand) => again.push(*errand),
+                        Attempt::Unsure(errand, parks) => unsure.push((*errand, *parks)),
                     }
+                }
+                if !unsure.is_empty() {
+                    ends.extend(self.look_before_parking(map, unsure).await?);
                 }
             }
             open = again;
@@ -151,10 +165,7 @@ impl Core {
     /// The outcome of an errand that could not find out how its target stands.
     pub(super) fn unreached(&self, errand: &Errand, error: &SystemError) -> Outcome {
         if passes(error.class) {
-            return Outcome::Postponed {
-                until: self.due_again(errand.change.attempts, error.retry_after),
-                code: error.code.to_string(),
-            };
+            return self.postponed(errand, error);
         }
         parked(ParkReason::Fault, error.code, error.message.clone())
     }
@@ -409,11 +420,11 @@ impl Core {
         to: Side,
         ready: Vec<Ready>,
     ) -> Result<Vec<Attempt>, EngineError> {
-        let mut attempts = Vec::with_capacity(ready.len());
-        let ready = self.declare_intents(map, to, ready, &mut attempts).await?;
         if ready.is_empty() {
-            return Ok(attempts);
+            return Ok(Vec::new());
         }
+        let mut attempts = Vec::with_capacity(ready.len());
+        self.declare_intents(map, to, &ready).await?;
         let conflicts: Vec<_> = ready
             .iter()
             .filter_map(|one| {
@@ -478,12 +489,15 @@ impl Core {
     ) -> Attempt {
         self.note_refusal(map.id(), error);
         let errand = one.errand;
-        let end = |errand: Errand, outcome| Attempt::Ended(Box::new(errand.ends(outcome).into()));
-        let words = || match &error.detail {
-            Some(detail) => format!("{} ({detail})", error.message),
-            None => error.message.clone(),
+        let parks = |reason| {
+            let message = match &error.detail {
+                Some(detail) => format!("{} ({detail})", error.message),
+                None => error.message.clone(),
+            };
+            parked(reason, error.code, message)
         };
-        match error.class {
+        let tries_on = errand.change.attempts < self.settings.attempts;
+        let outcome = match error.class {
             Class::Gone if matches!(errand.wish, Wish::Delete) => {
                 let landing = Landing {
                     errand,
@@ -492,46 +506,36 @@ impl Core {
                     stored: None,
                     tick: None,
                 };
-                Attempt::Ended(Box::new(self.land(map, landing)))
+                return Attempt::Ended(Box::new(self.land(map, landing)));
             }
-            Class::Moved | Class::Duplicate | Class::Gone => Attempt::Again(Box::new(errand)),
+            Class::Moved | Class::Duplicate | Class::Gone => {
+                return Attempt::Again(Box::new(errand));
+            }
+            Class::Retry if others_passed && !tries_on => parks(ParkReason::Fault),
             Class::Retry | Class::Wait | Class::FixAccess => {
-                if others_passed
-                    && error.class == Class::Retry
-                    && errand.change.attempts >= self.settings.attempts
-                {
-                    return end(errand, parked(ParkReason::Fault, error.code, words()));
-                }
                 if !others_passed {
                     self.trouble(to, error.to_string());
                 }
-                let until = self.due_again(errand.change.attempts, error.retry_after);
-                end(
-                    errand,
-                    Outcome::Postponed {
-                        until,
-                        code: error.code.to_string(),
-                    },
-                )
+                self.postponed(&errand, error)
             }
-            // An answer that makes no sense says nothing about the write: it may stand there, and
-            // parked it would pass for a person's edit. The next attempt looks first.
-            Class::Bug
-                if error.outcome_unknown && errand.change.attempts < self.settings.attempts =>
-            {
-                let until = self.due_again(errand.change.attempts, error.retry_after);
-                end(
-                    errand,
-                    Outcome::Postponed {
-                        until,
-                        code: error.code.to_string(),
-                    },
-                )
-            }
-            Class::FixData => end(errand, parked(ParkReason::Refused, error.code, words())),
-            Class::FixMap | Class::CursorExpired | Class::Bug => {
-                end(errand, parked(ParkReason::Fault, error.code, words()))
-            }
+            // An answer that makes no sense says nothing about the write.
+            Class::Bug if error.outcome_unknown && tries_on => self.postponed(&errand, error),
+            Class::FixData => parks(ParkReason::Refused),
+            Class::FixMap | Class::CursorExpired | Class::Bug => parks(ParkReason::Fault),
+        };
+        if error.outcome_unknown && matches!(outcome, Outcome::Parked { .. }) {
+            return Attempt::Unsure(Box::new(errand), Box::new(outcome));
+        }
+        let mut settlement = errand.ends(outcome);
+        settlement.writes_known = !error.outcome_unknown;
+        Attempt::ended(settlement)
+    }
+
+    /// The outcome of an errand that failed for a passing reason.
+    fn postponed(&self, errand: &Errand, error: &SystemError) -> Outcome {
+        Outcome::Postponed {
+            until: self.due_again(errand.change.attempts, error.retry_after),
+            code: error.code.to_string(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Intake: sorts changes into those that end here and errands to the other side.
 //!
 //! 1. Pair: the pair of each change, found by its record.
+//!    [`super::unknown`]: what became of writes that were sent for it and never answered.
 //! 2. [`super::freshness`]: what may be older than our own last write is read again.
 //! 3. What a person said: the brake on mass deletions ([`super::brake`]), open conflicts, given values.
 //! 4. Scope: the references that tell company and key, and the keys that other records hold.
@@ -46,6 +47,7 @@ impl Core {
     ) -> Result<(Vec<Settlement>, Vec<Errand>), EngineError> {
         let mut settlements = Vec::new();
         let arrivals = self.pair_up(map, changes).await?;
+        let arrivals = self.look_up_sent(map, arrivals, &mut settlements).await?;
         let mut arrivals = self.freshen(map, arrivals, &mut settlements).await?;
         self.brake_deletions(map, &mut arrivals, &mut settlements)
             .await?;

@@ -1,12 +1,13 @@
 //! Apply: the road from the journal to the other side, one round of a map at a time.
 //!
-//! 1. [`intake`]: what does the change want? It pairs; [`freshness`] reads again what may be old;
-//!    [`brake`] stops mass deletions; [`sort`] filters and diffs; [`translation`] translates and looks up;
-//!    [`missing`] creates what lookups miss where their lines say so.
+//! 1. [`intake`]: what does the change want? It pairs; [`unknown`] looks up what became of writes that
+//!    were never answered; [`freshness`] reads again what may be old; [`brake`] stops mass deletions;
+//!    [`sort`] filters and diffs; [`translation`] translates and looks up; [`missing`] creates what
+//!    lookups miss where their lines say so.
 //! 2. [`target`]: how does the other side stand?
 //! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
 //!    [`contest`]: what a person or a policy says where both sides changed the same.
-//!    [`intents`] keep a create from being sent twice where the other side allocates the key.
+//!    [`intents`] make durable what is about to be sent.
 //! 4. [`settle`]: images, pair and outcome of each change.
 //!
 //! A round works on many changes at once, because every question to a system or the store is asked
@@ -23,6 +24,7 @@ mod settle;
 mod sort;
 mod target;
 mod translation;
+mod unknown;
 
 use crate::core::Core;
 use crate::error::EngineError;
@@ -110,6 +112,7 @@ fn ended(change: &Change, outcome: Outcome) -> Settlement {
         conflict: None,
         open_conflict: OpenConflict::Keep,
         provides: Vec::new(),
+        writes_known: false,
         columns: Vec::new(),
     }
 }

@@ -100,7 +100,7 @@ fn fed_back<'m>(map: &'m CompiledMap, to: Side, merged: &Merged) -> Vec<&'m str>
 impl Core {
     /// Builds the settlement of a landing.
     pub(super) fn land(&self, map: &CompiledMap, landing: Landing) -> End {
-        if matches!(landing.errand.wish, Wish::Delete) {
+        let mut end: End = if matches!(landing.errand.wish, Wish::Delete) {
             self.land_delete(map, landing).into()
         } else {
             let still_to_come = still_to_come(map, &landing);
@@ -108,7 +108,9 @@ impl Core {
                 settlement: self.land_upsert(map, landing),
                 still_to_come,
             }
-        }
+        };
+        end.settlement.writes_known = true;
+        end
     }
 
     fn land_delete(&self, map: &CompiledMap, landing: Landing) -> Settlement {
@@ -206,15 +208,14 @@ impl Core {
             answer.wrote = stored.as_ref().and_then(|record| record.version.clone());
             let columns = merged.write.iter().map(|(column, _)| column.to_owned());
             answer.wrote_columns = columns.collect();
-            answer.rewrote = stored.as_ref().map_or_else(Row::new, |record| {
-                let kept = map.image(to, &record.row);
-                kept.iter()
-                    .filter(|(column, value)| {
-                        merged.write.get(column).is_some() && answer.image.value(column) != *value
-                    })
-                    .map(|(column, value)| (column.to_owned(), value.clone()))
-                    .collect()
-            });
+            let written = |column: &str| merged.write.get(column).is_some();
+            answer.rewrote.0.retain(|column, _| !written(column));
+            if let Some(record) = &stored {
+                let kept = map.image(to, &record.row).0.into_iter();
+                answer.rewrote.0.extend(kept.filter(|(column, value)| {
+                    written(column) && answer.image.value(column) != value
+                }));
+            }
         } else if let Some(record) = read {
             // What stands there may be a write of our own that nobody remembers, because its
             // answer was lost or its process ended. Rows that were read before, or that have an
@@ -226,7 +227,6 @@ impl Core {
             {
                 answer.wrote = Some(version.clone());
                 answer.wrote_columns = Vec::new();
-                answer.rewrote = Row::new();
             }
         }
         let mut halves = PerSide::default();
@@ -240,6 +240,8 @@ impl Core {
             halves,
             bounces: match old {
                 Some(body) if upsert.bounce => body.bounces + 1,
+                // An edit of something else says nothing about the values that bounce.
+                Some(body) if !rewritten(map, &errand, upsert, body) => body.bounces,
                 _ => 0,
             },
             settled_at: self.clock.now(),
@@ -294,6 +296,21 @@ impl Core {
         settlement.provides.extend(decided);
         settlement
     }
+}
+
+/// Whether a change touches columns whose values a system made something else of.
+fn rewritten(map: &CompiledMap, errand: &Errand, upsert: &Upsert, old: &PairBody) -> bool {
+    let columns = &upsert.translation.columns;
+    let fields: FieldSet = columns.iter().map(|column| column.field).collect();
+    let nothing = Side::BOTH
+        .into_iter()
+        .all(|side| old.halves[side].rewrote.is_empty());
+    let here = map.column_names(errand.from, &fields);
+    let there = columns.iter().map(|column| &column.column);
+    let touches = |side: Side, column: &String| old.halves[side].rewrote.get(column).is_some();
+    nothing
+        || here.iter().any(|column| touches(errand.from, column))
+        || there.into_iter().any(|column| touches(errand.to(), column))
 }
 
 /// What is agreed of the source's record: all of its row, but for fields that follow later.
@@ -420,6 +437,6 @@ pub(super) fn provides(map: &CompiledMap, body: &PairBody) -> Vec<String> {
 }
 
 /// What a pair that ends gives free, and whose decisions it settles.
-fn ends_of(map: &CompiledMap, key: &Key) -> Vec<String> {
+pub(super) fn ends_of(map: &CompiledMap, key: &Key) -> Vec<String> {
     vec![freed_token(map.id(), key), decided_token(map.id(), key)]
 }

@@ -205,11 +205,14 @@ impl Core {
         let bounce = pair.as_ref().is_some_and(|pair| {
             let half = &pair.body.halves[side];
             let columns = map.column_names(side, &fields);
-            if let (Some(wrote), Some(version)) = (&half.wrote, &version) {
-                return wrote.tag == version.tag
-                    && columns.iter().any(|one| half.wrote_columns.contains(one));
+            if let (Some(wrote), Some(version)) = (&half.wrote, &version)
+                && wrote.tag == version.tag
+                && columns.iter().any(|one| half.wrote_columns.contains(one))
+            {
+                return true;
             }
-            // Without versions, the value tells: it is what our write became.
+            // Without versions, and where another column was edited since, the value tells: it is
+            // what our write became.
             let seen = map.image(side, &row);
             let became = |one: &str| {
                 let was = half.rewrote.get(one);

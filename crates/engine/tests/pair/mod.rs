@@ -4,6 +4,7 @@
 // Each test binary uses the part it needs.
 #![allow(dead_code, unreachable_pub)]
 
+use duet_engine::failpoint::Failpoints;
 use duet_engine::{Clock, Engine, Parts, Project, Settings, SystemClock};
 use duet_map::record::RecordId;
 use duet_map::side::{PerSide, Side};
@@ -96,6 +97,20 @@ impl Pair {
     /// An engine over the pair; call it again for a restart after a crash.
     pub fn engine(&self) -> Engine {
         self.engine_with(str::to_owned)
+    }
+
+    /// The process of an engine ends at a point of its road.
+    pub async fn dies_at(&self, point: &'static str) {
+        let settings = Settings {
+            failpoints: Failpoints::new(move |reached| {
+                assert_ne!(reached, point, "the process ends here");
+            }),
+            ..Settings::default()
+        };
+        let project = compile(map_files(Side::Left, true), COMPANIES.map(str::to_owned));
+        let engine = self.engine_over(project.unwrap(), settings, Arc::new(SystemClock));
+        let died = tokio::spawn(async move { engine.quiesce().await }).await;
+        assert!(died.is_err(), "{point} was never reached: {died:?}");
     }
 
     /// An engine whose map of customers is changed a little.

@@ -140,3 +140,72 @@ async fn a_write_whose_answer_makes_no_sense_is_looked_up() {
     assert_eq!(row.value("name"), &Value::from("Renamed"));
     pair.assert_balanced().await;
 }
+
+/// Finance writes names in capitals.
+fn capitals(_: &str, row: &mut Row) {
+    let name = row
+        .value("OrganizationName")
+        .as_str()
+        .map(str::to_uppercase);
+    if let Some(name) = name {
+        row.set("OrganizationName", name.as_str());
+    }
+}
+
+/// Sales writes names in small letters.
+fn small_letters(_: &str, row: &mut Row) {
+    let name = row.value("name").as_str().map(str::to_lowercase);
+    if let Some(name) = name {
+        row.set("name", name.as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_created_record_is_recognised_although_its_system_rewrote_a_value() {
+    let pair = Pair::shaped(|left| left.allocating().rewriting(capitals), |right| right);
+    pair.engine().sync().await.unwrap();
+    let nameless = Row::new().with("accountnumber", Value::Null);
+    let account = pair.account_of_sales("", nameless);
+    pair.dies_at("after-write").await;
+    assert_eq!(pair.left.rows("CustomersV3").len(), 1);
+    // What was created is seen before the change is due that created it.
+    pair.engine().quiesce().await.unwrap();
+
+    assert_eq!(pair.parked().await, []);
+    assert_eq!(pair.left.rows("CustomersV3").len(), 1, "created once");
+    assert_eq!(pair.right.rows("accounts").len(), 1, "and no twin of it");
+    let row = pair.right.row("accounts", &account).unwrap();
+    assert_eq!(row.value("accountnumber").as_str(), Some("auto-1"));
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn an_edit_of_another_column_does_not_set_two_quarrelling_sides_off_again() {
+    let pair = Pair::shaped(
+        |left| left.rewriting(capitals),
+        |right| right.rewriting(small_letters),
+    );
+    let customer = pair.customer("usmf", "US-001", Row::new());
+    let engine = pair.engine();
+    engine.sync().await.unwrap();
+    engine.quiesce().await.unwrap();
+    let parked = pair.parked().await;
+    assert_eq!(parked.len(), 1, "{parked:?}");
+    assert_eq!(parked[0].code, "DUET4103");
+
+    let city = Row::new().with("City", "Oslo");
+    pair.left.edit("CustomersV3", &customer, city);
+    engine.quiesce().await.unwrap();
+    let before = pair.writes();
+    engine.sync().await.unwrap();
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.writes(), before, "a whole sync writes nothing");
+    // An edit of the name itself is tried again, and held again.
+    let name = Row::new().with("OrganizationName", "Contoso");
+    pair.left.edit("CustomersV3", &customer, name);
+    engine.quiesce().await.unwrap();
+    let (left, right) = pair.writes();
+    assert!(left + right > before.0 + before.1, "it travels");
+    assert!(left + right < before.0 + before.1 + 12, "not for ever");
+    pair.assert_balanced().await;
+}

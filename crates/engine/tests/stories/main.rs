@@ -22,6 +22,7 @@ mod meeting;
 mod missing;
 mod network;
 mod oscillation;
+mod own_writes;
 mod pains;
 mod parking;
 mod peers;

@@ -6,7 +6,7 @@ use super::columns::{
 };
 use super::fault::Fault;
 use super::tally::{Progress, Tally};
-use super::{operation, sweep};
+use super::{intents, operation, sweep};
 use crate::change::{Amendment, Change, ChangeKind, NewChange};
 use crate::pair::PairBody;
 use crate::store::{Capture, Waiting};
@@ -169,15 +169,30 @@ pub(super) fn pending_keys(
     Ok(found)
 }
 
-/// Moves what stands in the journal of a new pair's records to the pair's key. Before a record had
-/// a key (the other side allocates it), its changes stood apart from those of its pair.
+/// Moves what stands in the journal of a pair's records to the pair's key, with what was sent for
+/// it. Before a record had a key (the other side allocates it), or had another one, its changes
+/// stood apart from those of its pair.
 pub(super) fn join_partition(tx: &Connection, map: &str, body: &PairBody) -> Result<(), Fault> {
+    let mut apart = tx.prepare_cached(
+        "SELECT DISTINCT key FROM journal
+         WHERE map = ?1 AND side = ?2 AND record = ?3 AND key <> ?4",
+    )?;
     let mut join = tx.prepare_cached(
         "UPDATE journal SET key = ?4 WHERE map = ?1 AND side = ?2 AND record = ?3 AND key <> ?4",
     )?;
     for side in Side::BOTH {
-        if let Some(record) = &body.halves[side].record {
-            join.execute(params![map, side.word(), record.0, body.key.0])?;
+        let Some(record) = &body.halves[side].record else {
+            continue;
+        };
+        let place = params![map, side.word(), record.0, body.key.0];
+        let keys: Vec<String> = apart
+            .query_map(place, |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if !keys.is_empty() {
+            for key in keys {
+                intents::move_of(tx, map, side, record, (&key, &body.key.0))?;
+            }
+            join.execute(place)?;
         }
     }
     Ok(())

@@ -1,16 +1,15 @@
 //! How changes end: pair, journal, counters and story in one transaction.
 
-use super::columns::{Word as _, from_json, from_nanos, side_of, text_of, to_json, to_nanos};
+use super::columns::to_nanos;
 use super::fault::Fault;
 use super::history::{self, Subject};
 use super::tally::{Progress, Tally};
-use super::{conflicts, journal, pairs, parking};
+use super::{conflicts, intents, journal, pairs, parking};
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
-use crate::store::{Created, Intent};
-use duet_map::side::Side;
+use crate::store::Created;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Settles a batch. One whose pair moved leaves no trace; any other failure undoes the batch.
 pub(super) fn settle(
@@ -56,6 +55,9 @@ fn settle_one(
     if !pairs::write(tx, &subject.map, &settlement.pair)? {
         return Ok(false);
     }
+    if settlement.writes_known {
+        intents::end(tx, &subject.map, &subject.key)?;
+    }
     let subject = match &settlement.pair {
         PairWrite::Insert(body) => {
             journal::join_partition(tx, &subject.map, body)?;
@@ -71,7 +73,7 @@ fn settle_one(
     }
     conflicts::settle_open(tx, &subject, &settlement.open_conflict, now)?;
     if !matches!(settlement.outcome, Outcome::Postponed { .. }) {
-        // What a postponed change supersedes stays, with intents that are not looked up yet.
+        // What a postponed change supersedes stays.
         coalesce(tx, &subject, &settlement.supersedes, tally, now)?;
     }
     let boxes = tally.boxes(&subject.map, subject.side);
@@ -96,8 +98,6 @@ fn settle_one(
         Outcome::Parked { park, writes } => {
             boxes.writes += u64::from(*writes);
             parking::park(tx, subject.seq, park, now)?;
-            tx.prepare_cached("DELETE FROM intents WHERE seq = ?1")?
-                .execute([subject.seq])?;
             ("parked", format!("{}: {}", park.code, park.message))
         }
         Outcome::Postponed { until, code } => {
@@ -153,7 +153,7 @@ fn coalesce(
     Ok(())
 }
 
-/// Takes a change out of the journal, with its parking and its intent.
+/// Takes a change out of the journal, with its parking.
 pub(super) fn remove(tx: &Connection, seq: i64) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM journal WHERE seq = ?1")?
         .execute([seq])?;
@@ -182,56 +182,4 @@ pub(super) fn created(tx: &Connection, created: &[Created], now: Timestamp) -> R
     let provided = created.iter().flat_map(|one| &one.provides);
     parking::release(tx, provided.map(String::as_str), now)?;
     tally.store(tx)
-}
-
-/// Makes intents durable; a second intent of the same change takes the place of the first.
-pub(super) fn add_intents(tx: &Connection, intents: &[Intent]) -> Result<(), Fault> {
-    let mut insert = tx.prepare_cached(
-        "INSERT INTO intents (seq, map, to_side, row, at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (seq) DO UPDATE SET map = excluded.map, to_side = excluded.to_side,
-                                         row = excluded.row, at = excluded.at",
-    )?;
-    for intent in intents {
-        insert.execute(params![
-            intent.seq,
-            intent.map,
-            intent.to.word(),
-            to_json(&intent.row)?,
-            to_nanos(intent.at),
-        ])?;
-    }
-    Ok(())
-}
-
-/// The intents of creates on a side of a map whose changes stand in the journal.
-pub(super) fn open_intents(tx: &Connection, map: &str, to: Side) -> Result<Vec<Intent>, Fault> {
-    let mut select =
-        tx.prepare_cached("SELECT seq FROM intents WHERE map = ?1 AND to_side = ?2 ORDER BY seq")?;
-    let seqs = select
-        .query_map([map, to.word()], |row| row.get(0))?
-        .collect::<Result<Vec<i64>, _>>()?;
-    let mut found: Vec<Intent> = intents(tx, &seqs)?.into_values().collect();
-    found.sort_by_key(|intent| intent.seq);
-    Ok(found)
-}
-
-/// The intents of these changes.
-pub(super) fn intents(tx: &Connection, seqs: &[i64]) -> Result<HashMap<i64, Intent>, Fault> {
-    let mut select =
-        tx.prepare_cached("SELECT map, to_side, row, at FROM intents WHERE seq = ?1")?;
-    let mut found = HashMap::new();
-    for &seq in seqs {
-        let mut rows = select.query([seq])?;
-        if let Some(row) = rows.next()? {
-            let intent = Intent {
-                seq,
-                map: row.get(0)?,
-                to: side_of(row, 1)?,
-                row: from_json(text_of(row, 2)?, || format!("the intent of change {seq}"))?,
-                at: from_nanos(row.get(3)?),
-            };
-            found.insert(seq, intent);
-        }
-    }
-    Ok(found)
 }

@@ -4,8 +4,9 @@ use super::*;
 use crate::conflict::{ConflictFilter, ConflictKind, FieldConflict, NewConflict};
 use crate::error::StoreError;
 use crate::health::Backlog;
+use crate::intent::{Intent, Sent};
 use crate::settlement::Outcome;
-use crate::store::{Capture, Intent, MapState, MapStatus, Store as _};
+use crate::store::{Capture, MapState, MapStatus, Store as _};
 use duet_map::side::{PerSide, Side};
 use duet_map::value::Row;
 use rusqlite::Connection;
@@ -71,8 +72,13 @@ async fn fill(store: &SqliteStore) {
         .add_intents(vec![Intent {
             seq: 5,
             map: MAP.to_owned(),
+            key: key(names[1]),
             to: Side::Left,
-            row: Row::new().with("NAME", "Contoso"),
+            source: record("r-2"),
+            sent: Sent::Create {
+                id: None,
+                row: Row::new().with("NAME", "Contoso"),
+            },
             at: at(2),
         }])
         .await
@@ -119,7 +125,7 @@ async fn everything(store: &SqliteStore) -> String {
             store.audit().await.unwrap(),
             store.pairs_by_key(MAP, &keys).await.unwrap(),
             records.map(|record| by_record[&record].clone()),
-            store.intents(&[5]).await.unwrap(),
+            store.intents(MAP, &[key("usmf / us-002")]).await.unwrap(),
             store.notices(Side::Left, 10).await.unwrap(),
             (
                 store.cursor("live:right:accounts").await.unwrap(),
@@ -175,7 +181,7 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
     let path = folder.path().join("duet.db");
     let newer = Connection::open(&path).unwrap();
     newer
-        .execute("UPDATE meta SET value = 4 WHERE name = 'format'", [])
+        .execute("UPDATE meta SET value = 5 WHERE name = 'format'", [])
         .unwrap();
     drop(newer);
     let before = std::fs::read(&path).unwrap();
@@ -187,8 +193,8 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
             matches!(
                 error,
                 StoreError::TooNew {
-                    found: 4,
-                    known: 3,
+                    found: 5,
+                    known: 4,
                     ..
                 }
             ),

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::accounting::Boxes;
-use crate::error::StoreError;
-use crate::settlement::{Outcome, PairWrite, Settled};
-use crate::store::{Intent, Store as _};
+use crate::intent::{Intent, Sent};
+use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
+use crate::store::Store as _;
 use duet_map::side::Side::{Left, Right};
 use duet_map::value::Row;
 
@@ -323,73 +323,109 @@ async fn release_wakes_changes_without_a_settlement() {
     assert_eq!(due_seqs(&store, 2).await, [(1, vec![])]);
 }
 
-#[tokio::test]
-async fn an_intent_lives_as_long_as_its_outcome_is_open() {
-    let store = memory();
-    journal(&store, ["a", "b", "c"].map(upsert)).await;
-    let intent = |seq| Intent {
+/// What change `seq` is about to write to the right side.
+fn intent(seq: i64, of: &str) -> Intent {
+    Intent {
         seq,
         map: MAP.to_owned(),
+        key: key(of),
         to: Right,
-        row: Row::new().with("name", "a"),
+        source: record(of),
+        sent: Sent::Update {
+            id: record("r"),
+            row: Row::new().with("name", "a"),
+            version: Some("7".to_owned()),
+        },
         at: at(0),
-    };
-    store
-        .add_intents(vec![intent(1), intent(2), intent(3)])
-        .await
-        .unwrap();
-    store.add_intents(vec![intent(1)]).await.unwrap();
+    }
+}
+
+/// Settles a change without learning what became of its write.
+fn unknown(settlement: Settlement) -> Settlement {
+    Settlement {
+        writes_known: false,
+        ..settlement
+    }
+}
+
+#[tokio::test]
+async fn an_intent_ends_when_somebody_knows_what_became_of_it_and_not_before() {
+    let store = memory();
+    journal(&store, ["a", "b", "c", "d"].map(upsert)).await;
+    let names = ["a", "b", "c", "d"];
+    let all = (1..).zip(names).map(|(seq, name)| intent(seq, name));
+    store.add_intents(all.collect()).await.unwrap();
+    store.add_intents(vec![intent(1, "a")]).await.unwrap();
     settle(
         &store,
         vec![
-            ends(1, postponed(0)),
-            ends(2, parked(&[])),
+            unknown(ends(1, postponed(0))),
+            unknown(ends(2, parked(&[]))),
             ends(3, APPLIED),
+            unknown(ends(4, Outcome::Discarded("by a person".into()))),
         ],
     )
     .await;
-    let left = store.intents(&[1, 2, 3]).await.unwrap();
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[&1], intent(1));
+    let left = store.intents(MAP, &names.map(key)).await.unwrap();
+    assert_eq!(left.len(), 3);
+    assert_eq!(left[&key("a")], [intent(1, "a")]);
+    assert_eq!(left[&key("d")], [intent(4, "d")], "it outlives its change");
+    settle(&store, vec![ends(1, postponed(0))]).await;
+    let left = store.intents(MAP, &names.map(key)).await.unwrap();
+    assert!(!left.contains_key(&key("a")), "somebody has looked");
 }
 
 #[tokio::test]
-async fn a_postponed_change_keeps_the_intents_of_what_it_supersedes() {
+async fn an_intent_moves_with_the_changes_of_its_record_to_the_key_of_their_pair() {
     let store = memory();
-    journal(&store, ["a", "a"].map(upsert)).await;
-    let intent = Intent {
-        seq: 1,
-        map: MAP.to_owned(),
-        to: Right,
-        row: Row::new(),
-        at: at(0),
+    let nameless = upsert("a").under("nameless");
+    journal(&store, [nameless, upsert("a")]).await;
+    let sent = Intent {
+        key: key("nameless"),
+        ..intent(1, "a")
     };
-    store.add_intents(vec![intent]).await.unwrap();
-    let change = due(&store, 0).await.remove(0);
-    settle(&store, vec![change.ends(postponed(5))]).await;
-    assert_eq!(due_seqs(&store, 5).await, [(2, vec![1])]);
-    assert_eq!(store.intents(&[1]).await.unwrap().len(), 1);
-    settle(&store, vec![change.ends(APPLIED)]).await;
-    assert!(store.intents(&[1]).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn an_intent_of_no_change_is_refused_and_nothing_of_its_batch_is_stored() {
-    let store = memory();
-    journal(&store, [upsert("a")]).await;
-    let intent = |seq| Intent {
-        seq,
-        map: MAP.to_owned(),
-        to: Right,
-        row: Row::new(),
-        at: at(0),
-    };
-    let error = store
-        .add_intents(vec![intent(1), intent(9)])
+    store.add_intents(vec![sent]).await.unwrap();
+    settle(
+        &store,
+        vec![unknown(ends(2, APPLIED).inserting(linked("a")))],
+    )
+    .await;
+    let left = store
+        .intents(MAP, &["a", "nameless"].map(key))
         .await
-        .unwrap_err();
-    assert!(matches!(error, StoreError::Database { .. }), "{error}");
-    assert!(store.intents(&[1, 9]).await.unwrap().is_empty());
+        .unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[&key("a")], [intent(1, "a")]);
+}
+
+#[tokio::test]
+async fn only_creates_that_a_system_names_are_unnamed() {
+    let store = memory();
+    let create = |seq, id: Option<&str>| Intent {
+        sent: Sent::Create {
+            id: id.map(record),
+            row: Row::new(),
+        },
+        ..intent(seq, "a")
+    };
+    let delete = Intent {
+        sent: Sent::Delete { id: record("r") },
+        ..intent(4, "a")
+    };
+    let all = vec![
+        intent(1, "a"),
+        create(2, Some("r")),
+        create(3, None),
+        delete,
+    ];
+    store.add_intents(all.clone()).await.unwrap();
+    let unnamed = store.unnamed_creates(MAP, Right).await.unwrap();
+    assert_eq!(unnamed, [create(3, None)]);
+    assert_eq!(store.unnamed_creates(MAP, Left).await.unwrap(), []);
+    assert_eq!(
+        store.intents(MAP, &[key("a")]).await.unwrap()[&key("a")],
+        all
+    );
 }
 
 #[tokio::test]
