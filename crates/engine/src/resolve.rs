@@ -6,8 +6,11 @@
 
 use crate::core::Core;
 use crate::error::EngineError;
+use duet_map::CompiledMap;
 use duet_map::company::{company_path, company_table};
-use duet_map::lookup::{FindNeed, FollowNeed, LookupNeed, Resolution, ResolvedLookups};
+use duet_map::lookup::{
+    CounterpartNeed, FindNeed, FollowNeed, LookupNeed, Resolution, ResolvedLookups,
+};
 use duet_map::record::{Key, RecordId};
 use duet_map::schema::TableSchema;
 use duet_map::side::Side;
@@ -15,6 +18,7 @@ use duet_map::value::{Reference, Value};
 use duet_store::pair::PairState;
 use duet_systems::{Find, Found};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Whether a followed reference has to be a record that is paired already.
@@ -60,6 +64,11 @@ impl Core {
                 &follow.reference.table,
                 &RecordId(follow.reference.id.to_string()),
             )],
+            LookupNeed::Counterpart(need) => vec![record_token(
+                need.side,
+                &need.reference.table,
+                &RecordId(need.reference.id.to_string()),
+            )],
             LookupNeed::Find(find) => {
                 let mut tokens: Vec<String> = self
                     .owned_keys(find)
@@ -99,6 +108,7 @@ impl Core {
         let mut resolved = ResolvedLookups::default();
         let mut finds = Vec::new();
         let mut follows = Vec::new();
+        let mut counterparts = Vec::new();
         let mut asked = HashSet::new();
         for need in needs {
             // In the order of asking, so that the same run asks the same questions.
@@ -108,13 +118,53 @@ impl Core {
             match need {
                 LookupNeed::Find(need) => finds.push(need),
                 LookupNeed::Follow(need) => follows.push(need),
+                LookupNeed::Counterpart(need) => counterparts.push(need),
             }
+        }
+        for need in counterparts {
+            let answer = self.counterpart(&need).await?;
+            resolved.insert(LookupNeed::Counterpart(need), answer);
         }
         self.resolve_finds(finds, &mut resolved).await?;
         for (need, resolution) in self.resolve_follows(follows, follow).await? {
             resolved.insert(LookupNeed::Follow(need), resolution);
         }
         Ok(resolved)
+    }
+
+    /// The record that a record is paired with, in whichever map joins the two tables.
+    async fn counterpart(&self, need: &CounterpartNeed) -> Result<Resolution, EngineError> {
+        let (side, to) = (need.side, need.side.other());
+        let record = RecordId(need.reference.id.to_string());
+        let owners: Vec<Arc<CompiledMap>> = self
+            .project
+            .owners(side, &need.reference.table)
+            .filter(|owner| {
+                let table = owner.table(to);
+                need.tables
+                    .iter()
+                    .any(|one| one.eq_ignore_ascii_case(table))
+            })
+            .cloned()
+            .collect();
+        for owner in owners {
+            let pairs = self
+                .store
+                .pairs_by_record(owner.id(), side, std::slice::from_ref(&record))
+                .await?;
+            let id = pairs
+                .get(&record)
+                .filter(|pair| pair.body.state != PairState::Deleted)
+                .and_then(|pair| pair.body.halves[to].record.as_ref())
+                .and_then(|found| Uuid::parse_str(&found.0).ok());
+            if let Some(id) = id {
+                return Ok(Resolution::Found(Value::Reference(Reference {
+                    table: owner.table(to).to_owned(),
+                    id,
+                })));
+            }
+        }
+        Ok(Resolution::Missing)
     }
 
     async fn resolve_finds(

@@ -59,7 +59,7 @@ fn answers(needs: &[LookupNeed]) -> ResolvedLookups {
             table: find.candidates[0].table.clone(),
             id: Uuid::from_u128(7),
         }),
-        LookupNeed::Follow(_) => Value::from("usmf"),
+        LookupNeed::Follow(_) | LookupNeed::Counterpart(_) => Value::from("usmf"),
     };
     needs
         .iter()

@@ -94,6 +94,7 @@ impl CompiledMap {
             Kind::Constant { to, slot: own, .. } => *to == side && Some(*own) == slot,
             Kind::Computed(computed) => slot.is_some_and(|s| computed.slots(side).contains(&s)),
             Kind::Direct(direct) => Some(direct.slots[side]) == slot,
+            Kind::Twins(twins) => Some(twins.slots[side]) == slot,
             Kind::Lookup(lookup) if lookup.side == side => Some(lookup.slot) == slot,
             Kind::Lookup(lookup) => lookup.parts.iter().any(|part| Some(part.plain) == slot),
         };

@@ -15,6 +15,7 @@ mod fields;
 mod key;
 mod paths;
 mod transforms;
+mod twins;
 
 use crate::canonical::Rule;
 use crate::codes;

@@ -69,6 +69,8 @@ pub(crate) enum Kind {
     Direct(Direct),
     /// A lookup column and the columns of the other side that name its record.
     Lookup(Lookup),
+    /// A lookup column on either side, that point at each other's counterparts.
+    Twins(Twins),
 }
 
 #[derive(Debug, Clone)]
@@ -138,6 +140,26 @@ pub(crate) enum NewCompany {
         table: String,
         path: String,
     },
+}
+
+/// Two lookup columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Twins {
+    pub(crate) slots: PerSide<usize>,
+    /// The tables that each can point at.
+    pub(crate) tables: PerSide<Vec<String>>,
+    /// What names the record behind both; none where pairs alone tell.
+    pub(crate) parts: Vec<TwinPart>,
+    /// Where the record of a side is searched.
+    pub(crate) candidates: PerSide<Vec<Candidate>>,
+}
+
+/// One path behind either of two lookups.
+#[derive(Debug, Clone)]
+pub(crate) struct TwinPart {
+    pub(crate) flows: PerSide<bool>,
+    pub(crate) ends: PerSide<Vec<PathEnd>>,
+    pub(crate) transform: Transform,
 }
 
 /// One column that helps to name a lookup's record.
@@ -343,7 +365,10 @@ impl CompiledMap {
                         slots.push(lookup.slot);
                     }
                 }
-                Kind::Direct(_) | Kind::Constant { .. } | Kind::Computed(_) => {}
+                Kind::Twins(twins) if unit.flows[side] && !unit.flows[back] => {
+                    slots.push(twins.slots[side]);
+                }
+                Kind::Direct(_) | Kind::Twins(_) | Kind::Constant { .. } | Kind::Computed(_) => {}
             }
         }
         slots.retain(|slot| written.contains(slot));
@@ -385,6 +410,9 @@ impl CompiledMap {
             }
         }
         for unit in &self.units {
+            if let Kind::Twins(twins) = &unit.kind {
+                uses.extend(Side::BOTH.map(|side| self.twin_use(twins, side)));
+            }
             let Kind::Lookup(lookup) = &unit.kind else {
                 continue;
             };
@@ -412,6 +440,22 @@ impl CompiledMap {
             });
         }
         uses
+    }
+
+    fn twin_use(&self, twins: &Twins, side: Side) -> LookupUse {
+        let slot = twins.slots[side];
+        let ends = twins.parts.iter().flat_map(|part| &part.ends[side]);
+        let mut paths: Vec<String> = ends.map(|end| end.path.clone()).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let in_key = self.key.iter().any(|part| part.at[side].slot() == slot);
+        LookupUse {
+            side,
+            tables: twins.tables[side].clone(),
+            paths,
+            required: self.slots[side][slot].required || in_key,
+            column: self.slots[side][slot].name.clone(),
+        }
     }
 
     /// The key on one side as map paths, the company left out: what another map's lookup must ask

@@ -29,7 +29,14 @@ impl CompiledMap {
                 (KeyAt::Path { .. }, KeyAt::Column(slot)) => {
                     row.value(&self.slots[from][*slot].name).clone()
                 }
-                (KeyAt::Path { .. }, KeyAt::Path { .. }) => return None,
+                (KeyAt::Path { slot, .. }, KeyAt::Path { .. }) => {
+                    // The record that the other lookup points at is known by now.
+                    let name = &self.slots[to][*slot].name;
+                    let translated = |column: &&TranslatedColumn| column.column == *name;
+                    let found = translation.columns.iter().find(translated)?;
+                    equal.push((name.clone(), found.value.clone()));
+                    continue;
+                }
             };
             if value.is_null() && part.required {
                 return None;
@@ -58,6 +65,7 @@ impl CompiledMap {
         for field in fields.iter() {
             let slots: Vec<usize> = match self.units.get(field).map(|unit| &unit.kind) {
                 Some(Kind::Direct(direct)) => vec![direct.slots[side]],
+                Some(Kind::Twins(twins)) => vec![twins.slots[side]],
                 Some(Kind::Constant { to, slot, .. }) if *to == side => vec![*slot],
                 Some(Kind::Lookup(lookup)) if lookup.side == side => vec![lookup.slot],
                 Some(Kind::Lookup(lookup)) => lookup.parts.iter().map(|part| part.plain).collect(),
@@ -80,6 +88,7 @@ impl CompiledMap {
             Some(Kind::Lookup(lookup)) if lookup.side == side => {
                 Some(&self.slots[side][lookup.slot].name)
             }
+            Some(Kind::Twins(twins)) => Some(&self.slots[side][twins.slots[side]].name),
             _ => None,
         }
     }

@@ -541,6 +541,13 @@ impl Stage {
                 .map_or(Resolution::Found(Value::Null), |(_, value)| {
                     Resolution::Found(value.clone())
                 }),
+            LookupNeed::Counterpart(need) => match need.tables.first() {
+                None => Resolution::Missing,
+                Some(table) => {
+                    let named = self.named(&need.reference).to_vec();
+                    Resolution::Found(Value::Reference(self.reference(table, named)))
+                }
+            },
             LookupNeed::Find(find) => match find.candidates.first() {
                 None => Resolution::Missing,
                 Some(first) => {
@@ -601,7 +608,18 @@ impl CompiledMap {
                 }
                 _ => &[],
             };
-            parts.iter().flat_map(|part| &part.ends)
+            let twins = match &unit.kind {
+                Kind::Twins(twins)
+                    if self.slots[side][twins.slots[side]]
+                        .name
+                        .eq_ignore_ascii_case(column) =>
+                {
+                    twins.parts.as_slice()
+                }
+                _ => &[],
+            };
+            let behind = twins.iter().flat_map(move |part| &part.ends[side]);
+            parts.iter().flat_map(|part| &part.ends).chain(behind)
         })
     }
 

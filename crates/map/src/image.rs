@@ -114,6 +114,7 @@ impl CompiledMap {
             Kind::Constant { .. } => false,
             Kind::Computed(computed) => computed.reads.iter().any(|slot| slots.contains(*slot)),
             Kind::Direct(direct) => slots.contains(direct.slots[from]),
+            Kind::Twins(twins) => slots.contains(twins.slots[from]),
             Kind::Lookup(lookup) if lookup.side == from => slots.contains(lookup.slot),
             Kind::Lookup(lookup) => lookup
                 .parts

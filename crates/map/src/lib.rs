@@ -43,6 +43,7 @@ pub mod record;
 pub mod schema;
 pub mod side;
 pub mod translate;
+mod twins;
 pub mod typed;
 pub mod value;
 mod values;
@@ -54,7 +55,9 @@ pub use diagnostic::{Code, Diagnostic, Place, Severity};
 pub use field_set::FieldSet;
 pub use file::MapFile;
 pub use key::KeyProblem;
-pub use lookup::{FindCandidate, FindNeed, FollowNeed, LookupNeed, Resolution, ResolvedLookups};
+pub use lookup::{
+    CounterpartNeed, FindCandidate, FindNeed, FollowNeed, LookupNeed, Resolution, ResolvedLookups,
+};
 pub use merge::{Decision, Meeting, Merged, MergedConflict, Ruling, Verdict};
 pub use order::{Order, dependency_order};
 pub use problem::Problem;

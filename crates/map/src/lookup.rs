@@ -15,6 +15,8 @@ pub enum LookupNeed {
     Find(FindNeed),
     /// What stands at the other end of a reference.
     Follow(FollowNeed),
+    /// Which record of the other side is paired with a record.
+    Counterpart(CounterpartNeed),
 }
 
 /// Find the one record with these values.
@@ -49,6 +51,17 @@ pub struct FollowNeed {
     pub path: String,
 }
 
+/// Find what a record is paired with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CounterpartNeed {
+    /// The system that the reference belongs to.
+    pub side: Side,
+    /// The referenced record.
+    pub reference: Reference,
+    /// The tables of the other system in which the counterpart may be.
+    pub tables: Vec<String>,
+}
+
 /// The question as a person reads it in a message: key values and nothing else of the row.
 impl fmt::Display for LookupNeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,6 +86,14 @@ impl fmt::Display for LookupNeed {
             Self::Follow(follow) => {
                 let Reference { table, id } = &follow.reference;
                 write!(f, "{} of {table}({id})", follow.path)
+            }
+            Self::Counterpart(need) => {
+                let Reference { table, id } = &need.reference;
+                write!(
+                    f,
+                    "the counterpart of {table}({id}) in {}",
+                    need.tables.join(" or ")
+                )
             }
         }
     }

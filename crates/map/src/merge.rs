@@ -265,6 +265,7 @@ impl CompiledMap {
         let slots = &self.slots[to];
         let likely = match self.units.get(ours.field).map(|unit| &unit.kind) {
             Some(Kind::Direct(direct)) => slots.get(direct.slots[to]),
+            Some(Kind::Twins(twins)) => slots.get(twins.slots[to]),
             Some(Kind::Lookup(lookup)) if lookup.side == to => slots.get(lookup.slot),
             Some(Kind::Constant { slot, .. }) => slots.get(*slot),
             Some(Kind::Computed(computed)) => slots.get(computed.slot),
@@ -322,6 +323,7 @@ impl CompiledMap {
     ) -> MergedConflict {
         let source = match self.units.get(ours.field).map(|unit| &unit.kind) {
             Some(Kind::Direct(direct)) => Some(direct.slots[from]),
+            Some(Kind::Twins(twins)) => Some(twins.slots[from]),
             Some(Kind::Lookup(lookup)) if lookup.side == from => Some(lookup.slot),
             Some(Kind::Lookup(lookup)) => {
                 let naming = lookup.parts.iter().find(|part| part.direct);

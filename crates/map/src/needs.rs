@@ -10,6 +10,7 @@ use crate::lookup::{FindCandidate, FindNeed, FollowNeed, LookupNeed, ResolvedLoo
 use crate::problem::Problem;
 use crate::side::Side;
 use crate::translate::transformed;
+use crate::twins::first_needs;
 use crate::value::{Row, Value};
 
 /// What a row's values say about the record that a lookup must point at.
@@ -46,8 +47,16 @@ impl CompiledMap {
             }
         };
         for field in fields.iter() {
-            let Some(Kind::Lookup(lookup)) = self.units.get(field).map(|unit| &unit.kind) else {
-                continue;
+            let lookup = match self.units.get(field).map(|unit| &unit.kind) {
+                Some(Kind::Lookup(lookup)) => lookup,
+                Some(Kind::Twins(twins)) => {
+                    let value = row.value(&self.slots[from][twins.slots[from]].name);
+                    first_needs(twins, from, value)
+                        .into_iter()
+                        .for_each(&mut add);
+                    continue;
+                }
+                _ => continue,
             };
             if lookup.side == from {
                 let value = row.value(&self.slots[from][lookup.slot].name);

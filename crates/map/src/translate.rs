@@ -16,6 +16,7 @@ use crate::needs::{RowCompany, Search, follow_need};
 use crate::problem::{Problem, measured};
 use crate::schema::ColumnType;
 use crate::side::Side;
+use crate::twins::Crossing;
 use crate::value::{Row, Value};
 
 /// What became of a row's fields on the other side.
@@ -77,6 +78,10 @@ impl CompiledMap {
                     self.translate_computed(field, from, computed, row, &mut out);
                 }
                 Kind::Direct(direct) => self.translate_direct(field, from, direct, row, &mut out),
+                Kind::Twins(twins) => {
+                    let crossing = Crossing { field, from, twins };
+                    self.translate_twins(crossing, row, &company, resolved, &mut out);
+                }
                 Kind::Lookup(lookup) if lookup.side == from => {
                     self.translate_from_lookup(field, from, lookup, row, resolved, &mut out);
                 }
@@ -295,7 +300,14 @@ impl CompiledMap {
     }
 
     /// Adds a column; nothing becomes the type's empty value where the column cannot be empty.
-    fn put(&self, out: &mut Translation, field: usize, to: Side, slot: usize, value: Value) {
+    pub(crate) fn put(
+        &self,
+        out: &mut Translation,
+        field: usize,
+        to: Side,
+        slot: usize,
+        value: Value,
+    ) {
         let slot = &self.slots[to][slot];
         let value = match (&value, &slot.rule.empty) {
             (Value::Null, Some(empty)) => empty.clone(),

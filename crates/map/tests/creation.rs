@@ -56,7 +56,7 @@ fn created(map: &CompiledMap, row: &Row) -> Option<NewRecord> {
         .iter()
         .find_map(|need| match need {
             LookupNeed::Find(find) => Some(find),
-            LookupNeed::Follow(_) => None,
+            LookupNeed::Follow(_) | LookupNeed::Counterpart(_) => None,
         })
         .unwrap();
     let field = fields

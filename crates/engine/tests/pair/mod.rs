@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// A system, with people at it who expect that it takes what they enter.
 #[derive(Clone)]
-pub struct Desk(Arc<ModelSystem>);
+pub struct Desk(pub Arc<ModelSystem>);
 
 impl Deref for Desk {
     type Target = ModelSystem;

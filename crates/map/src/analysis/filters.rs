@@ -100,6 +100,7 @@ fn unmapped<'m>(
                     slot.is_some_and(|slot| computed.slots(side).contains(&slot))
                 }
                 Kind::Direct(direct) => Some(direct.slots[side]) == slot,
+                Kind::Twins(twins) => Some(twins.slots[side]) == slot,
                 Kind::Lookup(lookup) if lookup.side == side => Some(lookup.slot) == slot,
                 Kind::Lookup(lookup) => lookup.parts.iter().any(|part| Some(part.plain) == slot),
             });

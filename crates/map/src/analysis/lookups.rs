@@ -162,7 +162,11 @@ fn many(map: &CompiledMap) -> Vec<Diagnostic> {
             .iter()
             .filter(|unit| {
                 unit.flows[to.other()]
-                    && matches!(&unit.kind, Kind::Lookup(lookup) if lookup.side == to)
+                    && match &unit.kind {
+                        Kind::Lookup(lookup) => lookup.side == to,
+                        Kind::Twins(_) => true,
+                        _ => false,
+                    }
             })
             .collect();
         if lookups.len() <= MANY {

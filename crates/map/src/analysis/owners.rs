@@ -41,6 +41,16 @@ fn references(map: &CompiledMap) -> Vec<Reference> {
         }
     }
     for unit in &map.units {
+        if let Kind::Twins(twins) = &unit.kind {
+            for to in Side::BOTH.into_iter().filter(|to| unit.flows[to.other()]) {
+                references.push(Reference {
+                    side: to,
+                    column: map.slots[to][twins.slots[to]].name.clone(),
+                    tables: twins.tables[to].clone(),
+                    creates: false,
+                });
+            }
+        }
         let Kind::Lookup(lookup) = &unit.kind else {
             continue;
         };

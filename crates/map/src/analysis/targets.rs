@@ -50,6 +50,10 @@ fn written_by(unit: &Unit, from: Side) -> Vec<(usize, Vec<Source>)> {
                 vec![Source::Column(direct.slots[from])],
             )]
         }
+        Kind::Twins(twins) => vec![(
+            twins.slots[from.other()],
+            vec![Source::Lookup(twins.slots[from])],
+        )],
         Kind::Lookup(lookup) if lookup.side == from => lookup
             .parts
             .iter()

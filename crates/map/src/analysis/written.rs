@@ -26,6 +26,9 @@ pub(super) fn written(map: &CompiledMap, to: Side, column: &str) -> Option<Known
             Kind::Direct(direct) if unit.flows[from] && direct.slots[to] == slot => {
                 known = Some(carried(map, from, direct));
             }
+            Kind::Twins(twins) if unit.flows[from] && twins.slots[to] == slot => {
+                known = Some(Known::Anything);
+            }
             Kind::Lookup(lookup)
                 if lookup.side == to && lookup.slot == slot && unit.flows[from] =>
             {

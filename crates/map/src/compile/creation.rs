@@ -30,9 +30,14 @@ impl Compiler<'_> {
                     continue;
                 }
                 served = true;
-                let lookup = lookup_mut(&mut compiled.units, side, *slot);
-                if let Some(lookup) = lookup {
+                if let Some(lookup) = lookup_mut(&mut compiled.units, side, *slot) {
                     self.creation(field, create, lookup);
+                } else {
+                    let message =
+                        format!("`{field}` joins two lookups, whose records are no mere names");
+                    let fix = "drop `else create`: the map of the two tables brings the record";
+                    self.cannot_create(create, message, fix);
+                    break;
                 }
             }
             if !served {

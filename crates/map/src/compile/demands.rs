@@ -112,8 +112,9 @@ pub(crate) fn written(units: &[Unit], to: Side) -> Vec<usize> {
         match &unit.kind {
             Kind::Constant { to: side, slot, .. } if *side == to => slots.push(*slot),
             Kind::Direct(direct) if unit.flows[from] => slots.push(direct.slots[to]),
+            Kind::Twins(twins) if unit.flows[from] => slots.push(twins.slots[to]),
             Kind::Computed(computed) if computed.to == to => slots.push(computed.slot),
-            Kind::Constant { .. } | Kind::Direct(_) | Kind::Computed(_) => {}
+            Kind::Constant { .. } | Kind::Direct(_) | Kind::Twins(_) | Kind::Computed(_) => {}
             Kind::Lookup(lookup) if lookup.side == to => {
                 if unit.flows[from] {
                     slots.push(lookup.slot);

@@ -2,8 +2,11 @@
 
 use super::Compiler;
 use super::paths::End;
+use super::twins::candidates;
 use crate::codes;
-use crate::compiled::{Candidate, Computed, Direct, Kind, Lookup, Part, PathEnd, Transform, Unit};
+use crate::compiled::{
+    Candidate, Computed, Direct, Kind, Lookup, Part, PathEnd, Transform, TwinPart, Unit,
+};
 use crate::convert::literal;
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::expression::Expression;
@@ -34,10 +37,13 @@ impl Compiler<'_> {
             self.field(index, field, &mut compiled);
         }
         for unit in &mut compiled.units {
-            if let Kind::Lookup(lookup) = &mut unit.kind {
-                lookup.candidates = self.candidates(lookup);
+            match &mut unit.kind {
+                Kind::Lookup(lookup) => lookup.candidates = self.candidates(lookup),
+                Kind::Twins(twins) => self.twin_candidates(twins),
+                _ => {}
             }
         }
+        self.shared_lookups(&compiled.units);
         self.creations(&mut compiled);
         self.duplicate_targets(&compiled);
         compiled
@@ -172,6 +178,23 @@ impl Compiler<'_> {
         compiled: &mut CompiledFields,
     ) {
         let types = PerSide::from_fn(|side| self.type_of(side, &ends[side]));
+        if let (End::Column(left), End::Column(right)) = (&ends.left, &ends.right)
+            && let (ColumnType::Lookup { .. }, ColumnType::Lookup { .. }) =
+                (&types.left, &types.right)
+        {
+            let slots = PerSide {
+                left: *left,
+                right: *right,
+            };
+            if self.twins(field, slots, None, compiled) {
+                compiled.lines.push(CompiledLine {
+                    field: index,
+                    ends,
+                    transform: Transform::default(),
+                });
+            }
+            return;
+        }
         let Some(transform) = self.transform(field, &types) else {
             return;
         };
@@ -199,15 +222,32 @@ impl Compiler<'_> {
             }
             (End::Column(_), End::Lookup { .. }) => Some(Side::Right),
             (End::Lookup { .. }, End::Column(_)) => Some(Side::Left),
-            (End::Lookup { .. }, End::Lookup { .. }) => {
-                self.error(
-                    codes::BAD_PATH,
-                    &field.at,
-                    "a field can follow a lookup on one side only".to_owned(),
-                    vec!["a lookup is found by a value that the other row itself holds".to_owned()],
-                    Some("put the value into a column of one of the tables".to_owned()),
-                );
-                return;
+            (
+                End::Lookup {
+                    slot: left,
+                    ends: behind_left,
+                    ..
+                },
+                End::Lookup {
+                    slot: right,
+                    ends: behind_right,
+                    ..
+                },
+            ) => {
+                let slots = PerSide {
+                    left: *left,
+                    right: *right,
+                };
+                let part = TwinPart {
+                    flows,
+                    ends: PerSide {
+                        left: behind_left.clone(),
+                        right: behind_right.clone(),
+                    },
+                    transform: transform.clone(),
+                };
+                self.twins(field, slots, Some(part), compiled);
+                None
             }
         };
         if let Some(side) = lookup_side
@@ -245,31 +285,11 @@ impl Compiler<'_> {
         let searching: Vec<usize> = (0..lookup.parts.len())
             .filter(|part| lookup.parts[*part].flows[lookup.side.other()])
             .collect();
-        let Some(first) = searching.first() else {
-            return Vec::new();
-        };
-        let tables = lookup.parts[*first]
-            .ends
-            .iter()
-            .map(|end| end.table.as_str());
-        tables
-            .filter_map(|table| {
-                let end_in = |part: &usize| {
-                    let end = lookup.parts[*part]
-                        .ends
-                        .iter()
-                        .position(|end| end.table == table)?;
-                    Some((*part, end))
-                };
-                let equal: Option<Vec<_>> = searching.iter().map(end_in).collect();
-                let schema = self.sources[lookup.side].table(table);
-                Some(Candidate {
-                    table: table.to_owned(),
-                    striped: schema.is_some_and(|schema| schema.company.is_some()),
-                    equal: equal?,
-                })
-            })
-            .collect()
+        let searching: Vec<(usize, &[PathEnd])> = searching
+            .into_iter()
+            .map(|part| (part, lookup.parts[part].ends.as_slice()))
+            .collect();
+        candidates(self.sources[lookup.side], &searching)
     }
 
     fn duplicate_targets(&mut self, compiled: &CompiledFields) {
@@ -361,6 +381,11 @@ impl Compiler<'_> {
                         slot.rule.scale = narrower_of(slot.rule.scale, direct.scale);
                         slot.rule.day |= day && matches!(slot.ty, ColumnType::DateTime);
                         slot.flows_out |= unit.flows[side];
+                    }
+                }
+                Kind::Twins(twins) => {
+                    for side in Side::BOTH {
+                        self.slots[side][twins.slots[side]].flows_out |= unit.flows[side];
                     }
                 }
                 Kind::Lookup(lookup) => {
