@@ -95,6 +95,7 @@ fn answers(needs: Vec<LookupNeed>) -> ResolvedLookups {
                 other => panic!("nobody asked for {other}"),
             }
         }
+        LookupNeed::Counterpart(_) => panic!("no line joins two lookups"),
         LookupNeed::Follow(follow) => match follow.path.as_str() {
             "cdm_companycode" => Value::from("USMF"),
             "msdyn_groupid" => Value::from("30"),
