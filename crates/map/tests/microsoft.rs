@@ -201,11 +201,80 @@ fn oddities_are_read_or_told_and_none_is_lost() {
     "#);
     insta::assert_snapshot!(told(&again.findings), @"
     Warning DUET1203 map.json:1:984: `SALESMEMO` ↔ `description` is left out of the map: `Sideways` is no direction
-    Warning DUET1204 map.json:1:1554: `CUSTOMERGROUPID` ↔ `msdyn_customergroupid.msdyn_groupid` is left out of the map: Duet knows no transform `Truncate`
+    Warning DUET1204 map.json:1:1355: `CUSTOMERGROUPID` ↔ `msdyn_customergroupid.msdyn_groupid` is left out of the map: what a lookup is found by is truncated
     Warning DUET1206 map.json:1:1597: `CREDITRATING` ↔ `msdyn_creditrating` creates missing values at its target; the map does not
     Note DUET1205 map.json:1:1201: `hint` (2 times) means nothing to Duet; it stays beside the map and goes back with an export
-    Note DUET1205 map.json:1:1591: `length` means nothing to Duet; it stays beside the map and goes back with an export
     Note DUET1205 map.json:1:181: `newMember` means nothing to Duet; it stays beside the map and goes back with an export
+    ");
+}
+
+/// A document with one field mapping, spoilt a little.
+fn truncating(direction: i64, transform: &Json) -> Json {
+    let mut document = odd();
+    document["legs"][0]["fieldMappings"] = json!([
+        { "syncDirection": 3, "sourceField": "CUSTOMERACCOUNT", "destinationField": "accountnumber" },
+        { "syncDirection": direction, "sourceField": "SALESMEMO", "destinationField": "description",
+          "valueTransforms": [transform] },
+    ]);
+    document
+}
+
+#[test]
+fn a_truncation_becomes_an_expression_and_goes_back_as_it_came() {
+    let line = |document: &Json| {
+        let read = one(document);
+        assert_eq!(&back(&read), document, "nobody changed it");
+        read.file.unwrap().fields[1].to_string()
+    };
+    let transform = json!({ "$type": "T", "transformType": "Truncate", "length": 40 });
+    assert_eq!(
+        line(&truncating(1, &transform)),
+        "(SALESMEMO/Duet.truncate(length=40)) >> description"
+    );
+    assert_eq!(
+        line(&truncating(2, &transform)),
+        "SALESMEMO << (description/Duet.truncate(length=40))"
+    );
+    // A number as text, and another member's name: no documentation says how it is written.
+    let text = json!({ "transformType": "truncate", "maxLength": "12" });
+    assert_eq!(
+        line(&truncating(1, &text)),
+        "(SALESMEMO/Duet.truncate(length=12)) >> description"
+    );
+
+    let read = one(&truncating(1, &transform));
+    let mut file = read.file.clone().unwrap();
+    file.fields[1].expression = Some("SALESMEMO/Duet.truncate(length=60)".into());
+    let exported = export(&file, Some(&read.carried), known());
+    let mapping = &exported.mapping["legs"][0]["fieldMappings"][1];
+    assert_eq!(mapping["sourceField"], "SALESMEMO");
+    assert_eq!(mapping["valueTransforms"][0]["length"], 60);
+    assert_eq!(mapping["valueTransforms"][0]["$type"], "T");
+    let fresh = export(&file, None, known()).mapping;
+    let mapping = &fresh["legs"][0]["fieldMappings"][1];
+    assert_eq!(mapping["valueTransforms"][0]["transformType"], "Truncate");
+}
+
+#[test]
+fn a_truncation_that_no_line_can_say_is_told() {
+    let reasons = [
+        truncating(3, &json!({ "transformType": "Truncate", "length": 40 })),
+        truncating(1, &json!({ "transformType": "Truncate" })),
+        truncating(
+            1,
+            &json!({ "transformType": "Truncate", "length": 40, "defaultValue": "x" }),
+        ),
+    ]
+    .map(|document| {
+        let read = one(&document);
+        assert_eq!(back(&read), document);
+        let found = read.findings.iter().find(|one| one.code.0 == 1204).unwrap();
+        found.message.clone()
+    });
+    insta::assert_snapshot!(reasons.join("\n"), @"
+    `SALESMEMO` ↔ `description` is left out of the map: it truncates both ways: write a line for each way, such as `(NAME/Duet.truncate(length=40)) >> name`
+    `SALESMEMO` ↔ `description` is left out of the map: the truncation has no length
+    `SALESMEMO` ↔ `description` is left out of the map: a truncation comes with more than its length
     ");
 }
 

@@ -5,7 +5,7 @@ use super::direction::Way;
 use super::known::Known;
 use super::leg::Leg;
 use super::member;
-use super::transforms::Transforms;
+use super::transforms::{Transforms, truncation};
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic, Place, Severity};
 use crate::file::{Conflicts, Deletes, Field, MapFile};
@@ -188,7 +188,23 @@ fn rewritten(
         Side::Left => (&field.left, &field.right),
         Side::Right => (&field.right, &field.left),
     };
-    if field.expression.is_some() {
+    let cut = field
+        .expression
+        .as_ref()
+        .and_then(|text| truncation(&text.value));
+    let cut_column = cut.map(|(column, _)| crate::file::Marked::from(column));
+    // What is truncated is a column of the side that the line comes from.
+    let from = &if cut.is_some() && from.is_none() {
+        cut_column.clone()
+    } else {
+        from.clone()
+    };
+    let to = &if cut.is_some() && to.is_none() {
+        cut_column
+    } else {
+        to.clone()
+    };
+    if field.expression.is_some() && cut.is_none() {
         findings.push(remark(
             codes::NOT_EXPORTED,
             field.at.place(),
@@ -246,6 +262,7 @@ fn rewritten(
             .map(|(left, right)| (left.value.clone(), right.value.clone()))
             .collect(),
         default: field.default.as_ref().map(|default| default.value.clone()),
+        truncate: cut.map(|(_, length)| length),
     };
     let wanted = if source == Side::Left {
         wanted

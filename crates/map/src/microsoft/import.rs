@@ -321,6 +321,8 @@ const TRANSFORM: &[&str] = &[
     "valueMap",
     "defaultValue",
     "createValuesOnDestination",
+    // Of a truncation.
+    "length",
     "sourceField",
     "destinationField",
 ];

@@ -4,7 +4,7 @@ use super::direction::Way;
 use super::known::{Known, squeezed};
 use super::member;
 use super::place::Step;
-use super::transforms::Transforms;
+use super::transforms::{Transforms, truncated};
 use crate::codes;
 use crate::diagnostic::{Code, Severity};
 use crate::file::{Direction, Field, Mark, Marked};
@@ -296,6 +296,9 @@ fn field(mapping: &Map<String, Json>, source: Side) -> Result<Field, LeftOut> {
         Side::Left => (from, to, way, transforms),
         Side::Right => (to, from, way.turned(), transforms.turned()),
     };
+    if let Some(length) = transforms.truncate {
+        return truncating(left, right, way, &transforms, length);
+    }
     let transformed = !transforms.values.is_empty() || transforms.default.is_some();
     let direction = match (way, transformed) {
         (Way::Both, false) => Direction::Both,
@@ -351,6 +354,50 @@ fn field(mapping: &Map<String, Json>, source: Side) -> Result<Field, LeftOut> {
             .collect(),
         default: transforms.default.map(Marked::unplaced),
         expression: None,
+        conflicts: None,
+        create: None,
+    })
+}
+
+/// A line that truncates. It has no inverse, so it can travel one way only.
+fn truncating(
+    left: Option<String>,
+    right: Option<String>,
+    way: Way,
+    transforms: &Transforms,
+    length: u32,
+) -> Result<Field, LeftOut> {
+    let refused = |message: &str| LeftOut {
+        code: codes::UNKNOWN_TRANSFORM,
+        path: Vec::new(),
+        message: message.to_owned(),
+    };
+    if !transforms.values.is_empty() || transforms.default.is_some() {
+        return Err(refused("a truncation follows another transform"));
+    }
+    let (Some(left), Some(right)) = (left, right) else {
+        return Err(refused("a constant is truncated"));
+    };
+    if left.contains('.') || right.contains('.') {
+        return Err(refused("what a lookup is found by is truncated"));
+    }
+    let (from, left, right, direction) = match way {
+        Way::Forward => (left, None, Some(right), Direction::ToRightTransformed),
+        Way::Backward => (right, Some(left), None, Direction::ToLeftTransformed),
+        Way::Both => {
+            let message = "it truncates both ways: write a line for each way, such as \
+                           `(NAME/Duet.truncate(length=40)) >> name`";
+            return Err(refused(message));
+        }
+    };
+    Ok(Field {
+        at: Mark::default(),
+        left: left.map(Marked::unplaced),
+        right: right.map(Marked::unplaced),
+        direction,
+        values: Vec::new(),
+        default: None,
+        expression: Some(Marked::unplaced(truncated(&from, length))),
         conflicts: None,
         create: None,
     })

@@ -1,4 +1,4 @@
-//! `valueTransforms`: value maps and defaults, read into a field's own and written back.
+//! `valueTransforms`: value maps, defaults and truncation, read into a field's own and written back.
 
 use super::member;
 use super::place::Step;
@@ -10,6 +10,31 @@ pub(super) struct Transforms {
     /// Value pairs, the value on the leg's source side first.
     pub(super) values: Vec<(String, String)>,
     pub(super) default: Option<String>,
+    /// The characters that are kept; a map file says it by an expression.
+    pub(super) truncate: Option<u32>,
+}
+
+/// How the length of a truncation may be called. No documentation names it.
+const LENGTHS: [&str; 6] = [
+    "length",
+    "maxLength",
+    "maximumLength",
+    "truncateLength",
+    "numberOfCharacters",
+    "value",
+];
+
+/// The column and the length of an expression that truncates and does nothing else.
+pub(super) fn truncation(expression: &str) -> Option<(&str, u32)> {
+    let (column, rest) = expression.split_once("/Duet.truncate(length=")?;
+    let plain = |c: char| c.is_alphanumeric() || c == '_';
+    let length = rest.strip_suffix(')')?.parse().ok()?;
+    (!column.is_empty() && column.chars().all(plain)).then_some((column, length))
+}
+
+/// The expression of a truncation.
+pub(super) fn truncated(column: &str, length: u32) -> String {
+    format!("{column}/Duet.truncate(length={length})")
 }
 
 /// Why transforms cannot be said in a map file, and where below the field mapping.
@@ -65,6 +90,18 @@ impl Transforms {
         };
         match kind.to_ascii_lowercase().as_str() {
             "valuemap" | "default" => {}
+            "truncate" => {
+                let length = LENGTHS
+                    .iter()
+                    .find_map(|name| member::text(member::get(transform, name)?))
+                    .and_then(|text| text.trim().parse::<u32>().ok())
+                    .filter(|length| *length > 0);
+                let length = length.ok_or_else(|| "the truncation has no length".to_owned())?;
+                if !values.is_empty() || default.is_some() || self.truncate.is_some() {
+                    return Err("a truncation comes with more than its length".to_owned());
+                }
+                self.truncate = Some(length);
+            }
             "" | "none" if values.is_empty() && default.is_none() => {}
             _ => return Err(format!("Duet knows no transform `{kind}`")),
         }
@@ -118,6 +155,21 @@ impl Transforms {
             member::set(&mut transform, "defaultValue", json!(default));
             list.push(Json::Object(transform));
         }
+        if let Some(length) = self.truncate {
+            let mut transform = of_kind("Truncate").unwrap_or_default();
+            let known = LENGTHS
+                .iter()
+                .find(|name| member::get(&transform, name).is_some());
+            let name = known.copied().unwrap_or("length");
+            // A digit text stays one.
+            let value = match member::get(&transform, name) {
+                Some(Json::String(_)) => json!(length.to_string()),
+                _ => json!(length),
+            };
+            member::set(&mut transform, "transformType", json!("Truncate"));
+            member::set(&mut transform, name, value);
+            list.push(Json::Object(transform));
+        }
         member::set(mapping, "valueTransforms", Json::Array(list));
     }
 
@@ -127,6 +179,7 @@ impl Transforms {
         Self {
             values: values.map(|(from, to)| (to, from)).collect(),
             default: self.default,
+            truncate: self.truncate,
         }
     }
 }
