@@ -292,7 +292,7 @@ pub async fn edit_parked(
     }
     let mut columns = Row::new();
     for (column, text) in edits {
-        let (column, value) = map.typed(change.change.side, column, text)?;
+        let (column, value) = map.typed_for_change(change.change.side, column, text)?;
         columns.set(column, value);
     }
     let names: Vec<String> = columns.iter().map(|(name, _)| name.to_owned()).collect();

@@ -1,7 +1,8 @@
 //! Values that a person types for a column, to decide a conflict or to mend a parked change.
 
+use crate::check::objection;
 use crate::codes;
-use crate::compiled::{CompiledMap, Kind, Slot};
+use crate::compiled::{CompiledMap, Direct, Kind, Slot};
 use crate::convert::literal;
 use crate::diagnostic::Code;
 use crate::near;
@@ -63,6 +64,25 @@ impl CompiledMap {
         }
     }
 
+    /// Reads a value typed for a column of one side, for a change that travels from there: what it
+    /// becomes has to fit the other side, too.
+    pub fn typed_for_change(
+        &self,
+        from: Side,
+        column: &str,
+        text: &str,
+    ) -> Result<(String, Value), TypedError> {
+        let (name, value) = self.typed(from, column, text)?;
+        for unit in self.units.iter().filter(|unit| unit.flows[from]) {
+            if let Kind::Direct(direct) = &unit.kind
+                && self.slots[from][direct.slots[from]].name == name
+            {
+                self.carried(from, direct, &value)?;
+            }
+        }
+        Ok((name, value))
+    }
+
     /// Reads a value typed for a column of one side and carries it over to the other, for a field
     /// that travels both ways between two plain columns: only there it can stand on both sides.
     pub fn typed_for_both(
@@ -92,13 +112,7 @@ impl CompiledMap {
         }
         let other = side.other();
         let target = &self.slots[other][direct.slots[other]];
-        let carried = transformed(&direct.transform, side, &value, &target.ty, direct.scale)
-            .map_err(|(_, why)| {
-                TypedError::new(format!(
-                    "the value cannot be carried over to `{}` of the {other} side: {why}",
-                    target.name
-                ))
-            })?;
+        let carried = self.carried(side, direct, &value)?;
         let carried = match (&carried, &target.rule.empty) {
             (Value::Null, Some(empty)) => empty.clone(),
             _ => carried,
@@ -109,6 +123,24 @@ impl CompiledMap {
         Ok(TypedField {
             columns: PerSide::from_fn(|side| self.slots[side][direct.slots[side]].name.clone()),
             values,
+        })
+    }
+
+    /// What a value of one side becomes on the other, where the column can hold it.
+    fn carried(&self, from: Side, direct: &Direct, value: &Value) -> Result<Value, TypedError> {
+        let to = from.other();
+        let target = &self.slots[to][direct.slots[to]];
+        let carried = transformed(&direct.transform, from, value, &target.ty, direct.scale)
+            .map_err(|(_, why)| why)
+            .and_then(|carried| match objection(&target.ty, &carried) {
+                Some((_, why, _)) => Err(why),
+                None => Ok(carried),
+            });
+        carried.map_err(|why| {
+            TypedError::new(format!(
+                "the value cannot be carried over to `{}` of the {to} side: {why}",
+                target.name
+            ))
         })
     }
 

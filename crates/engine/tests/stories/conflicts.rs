@@ -30,12 +30,15 @@ fn at_second(second: i64) -> Timestamp {
 
 #[tokio::test]
 async fn the_later_edit_wins_and_the_master_where_the_clocks_cannot_tell() {
-    for (left, right, winner) in [
-        (100, 200, "Sales"),
-        (200, 100, "Finance"),
-        (100, 103, "Finance"),
+    let finance: fn(&str) -> String = latest;
+    let sales: fn(&str) -> String = |map| latest(map).replace("master: left", "master: right");
+    for (master, left, right, winner) in [
+        (finance, 100, 200, "Sales"),
+        (finance, 200, 100, "Finance"),
+        (finance, 100, 103, "Finance"),
+        (sales, 103, 100, "Sales"),
     ] {
-        let story = Story::begin(latest).await;
+        let story = Story::begin(master).await;
         story.pair.left.set_clock(at_second(left));
         story.pair.right.set_clock(at_second(right));
         story.clash().await;
@@ -119,6 +122,34 @@ async fn a_person_takes_either_side_or_a_third_value() {
         assert_eq!(story.conflicts().await.len(), 1, "{choice:?}");
         story.assert_at_rest().await;
     }
+}
+
+#[tokio::test]
+async fn a_typed_value_that_one_side_cannot_hold_is_refused() {
+    let story = Story::begin(manual).await;
+    story.clash().await;
+    let open = story.open().await;
+    // Finance holds 80 characters, sales 60.
+    for length in [70, 90] {
+        let choice = Choice::Typed {
+            column: "organizationname".to_owned(),
+            text: "y".repeat(length),
+        };
+        let (store, map) = (&*story.pair.store, story.map());
+        let choices = std::slice::from_ref(&choice);
+        let refused = decisions::decide(
+            store,
+            Some(&*map),
+            open.id,
+            choices,
+            "anna",
+            Timestamp::now(),
+        )
+        .await;
+        assert_eq!(refused.unwrap_err().code().to_string(), "DUET2127");
+    }
+    story.decide(open.id, &[Choice::All(Side::Left)]).await;
+    story.assert_at_rest().await;
 }
 
 #[tokio::test]

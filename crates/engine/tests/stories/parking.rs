@@ -67,9 +67,9 @@ async fn a_value_given_for_a_parked_change_is_checked_and_reaches_both_sides() {
             .unwrap();
         story.engine.quiesce().await.unwrap();
     };
-    // What the column cannot hold is refused at once.
+    // What the other side's column cannot hold is refused at once.
     let seq = story.parked().await[0].seq;
-    let edits = [("OrganizationName".to_owned(), "y".repeat(81))];
+    let edits = [("OrganizationName".to_owned(), "y".repeat(70))];
     let (store, map) = (&*story.pair.store, story.map());
     let refused = decisions::edit_parked(store, &map, seq, &edits, "anna", Timestamp::now()).await;
     assert_eq!(refused.unwrap_err().code().to_string(), "DUET2127");
