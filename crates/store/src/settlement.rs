@@ -46,7 +46,8 @@ pub enum PairWrite {
     /// A new pair; refused when its map has a live pair with this key or with either record.
     /// Changes of its records that stand under another key move to its key.
     Insert(PairBody),
-    /// A new state of a pair; refused when its revision is not the expected one.
+    /// A new state of a pair; refused when its revision is not the expected one, or when another live
+    /// pair has its key or a record. What stands in the journal of its records moves to its key.
     Update {
         /// The pair.
         id: i64,

@@ -6,7 +6,7 @@
 use super::contest::{self, remember};
 use super::settle::{End, Landing};
 use super::target::{Target, current};
-use super::{Errand, Upsert, Wish, parked, passes, update};
+use super::{Errand, Upsert, Wish, parked, passes, renaming, update};
 use crate::core::Core;
 use crate::error::EngineError;
 use crate::resolve::{UNOWNED, key_token};
@@ -298,6 +298,12 @@ impl Core {
             return Err(Box::new(self.land(map, landing)));
         }
         let create = matches!(target, Target::Absent);
+        if errand.renames.is_some()
+            && !create
+            && let Some(fixed) = renaming::fixed(map, to, &merged.write)
+        {
+            return Err(Box::new(errand.ends(fixed).into()));
+        }
         let problems = map.check(to, &merged.write, create);
         if let Some(first) = problems.first() {
             let message = problems
@@ -488,7 +494,8 @@ impl Core {
         others_passed: bool,
     ) -> Attempt {
         self.note_refusal(map.id(), error);
-        let errand = one.errand;
+        let mut errand = one.errand;
+        errand.refused = !error.outcome_unknown;
         let parks = |reason| {
             let message = match &error.detail {
                 Some(detail) => format!("{} ({detail})", error.message),
@@ -508,6 +515,10 @@ impl Core {
                 };
                 return Attempt::Ended(Box::new(self.land(map, landing)));
             }
+            Class::Duplicate if renames(&one.write, &errand) => {
+                let key = errand.renames.as_ref().unwrap_or(&errand.key);
+                renaming::occupied(map, &errand, key)
+            }
             Class::Moved | Class::Duplicate | Class::Gone => {
                 return Attempt::Again(Box::new(errand));
             }
@@ -526,9 +537,7 @@ impl Core {
         if error.outcome_unknown && matches!(outcome, Outcome::Parked { .. }) {
             return Attempt::Unsure(Box::new(errand), Box::new(outcome));
         }
-        let mut settlement = errand.ends(outcome);
-        settlement.writes_known = !error.outcome_unknown;
-        Attempt::ended(settlement)
+        Attempt::ended(errand.ends(outcome))
     }
 
     /// The outcome of an errand that failed for a passing reason.
@@ -548,6 +557,11 @@ impl Core {
             .and_then(|pause| now.checked_add(pause).ok())
             .unwrap_or(now)
     }
+}
+
+/// Whether a write gives a record another key.
+const fn renames(write: &Write, errand: &Errand) -> bool {
+    matches!(write, Write::Update { .. }) && errand.renames.is_some()
 }
 
 /// The identifier of a record that this change creates: the same at every attempt, and another one

@@ -7,7 +7,7 @@
 //! 4. Scope: the references that tell company and key, and the keys that other records hold.
 //! 5. [`super::sort`]: filter and diff. 6. [`super::translation`]: translate and look up.
 
-use super::Errand;
+use super::{Errand, renaming};
 use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::error::EngineError;
@@ -34,6 +34,8 @@ pub(super) struct Arrival {
     pub(super) touch: Touch,
     /// What really stands in the columns for which a person gave other values.
     pub(super) truth: Row,
+    /// The key that the record has now, where it is not the one of its pair.
+    pub(super) renames: Option<Key>,
     /// The open conflict of its pair.
     pub(super) conflict: Option<Box<Conflict>>,
 }
@@ -54,6 +56,9 @@ impl Core {
         self.open_conflicts(map, &mut arrivals).await?;
         arrivals.iter_mut().for_each(amend);
         let scopes = self.scopes(map, &arrivals).await?;
+        for arrival in &mut arrivals {
+            arrival.renames = renaming::new_key(map, arrival, &scopes);
+        }
         let taken = self.taken_keys(map, &arrivals).await?;
         let replacing = self.replacements(map, &arrivals, &taken).await?;
         let arrivals = self.hold_back_own(map, arrivals, &mut settlements).await?;
@@ -122,6 +127,7 @@ impl Core {
                     row,
                     touch,
                     truth: Row::new(),
+                    renames: None,
                     conflict: None,
                 }
             })
@@ -162,6 +168,7 @@ impl Core {
             };
             let side = arrival.change.change.side;
             needs.extend(map.company_need(side, row, &nothing));
+            needs.extend(renaming::needs(map, arrival));
             if is_unresolved(&arrival.change.change.key)
                 && let Err(KeyProblem::Needs(more)) = map.key(side, row, &nothing)
             {
@@ -171,18 +178,20 @@ impl Core {
         self.resolve(needs, Follow::Any).await
     }
 
-    /// The keys of unpaired changes that pairs of other records hold.
+    /// The pairs that hold the keys of unpaired changes, and those that linked records want.
     async fn taken_keys(
         &self,
         map: &CompiledMap,
         arrivals: &[Arrival],
     ) -> Result<HashMap<Key, Pair>, EngineError> {
-        let unpaired: Vec<Key> = arrivals
+        let wanted: Vec<Key> = arrivals
             .iter()
-            .filter(|arrival| arrival.pair.is_none())
-            .map(|arrival| arrival.change.change.key.clone())
+            .filter_map(|arrival| match arrival.pair {
+                None => Some(arrival.change.change.key.clone()),
+                Some(_) => arrival.renames.clone(),
+            })
             .collect();
-        Ok(self.store.pairs_by_key(map.id(), &unpaired).await?)
+        Ok(self.store.pairs_by_key(map.id(), &wanted).await?)
     }
 
     /// The records that take the place of one that carried the same key, was deleted, and whose

@@ -8,6 +8,7 @@
 //! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
 //!    [`contest`]: what a person or a policy says where both sides changed the same.
 //!    [`intents`] make durable what is about to be sent.
+//!    [`renaming`]: what follows from a new integration key.
 //! 4. [`settle`]: images, pair and outcome of each change.
 //!
 //! A round works on many changes at once, because every question to a system or the store is asked
@@ -20,6 +21,7 @@ mod freshness;
 mod intake;
 mod intents;
 mod missing;
+mod renaming;
 mod settle;
 mod sort;
 mod target;
@@ -52,8 +54,12 @@ struct Errand {
     key: Key,
     pair: Option<Pair>,
     wish: Wish,
+    /// The key that its record has now, where it is not the one of its pair.
+    renames: Option<Key>,
     /// The conflict of its pair that waits for a person, perhaps decided by now.
     conflict: Option<Box<Conflict>>,
+    /// Whether the last write for it was refused for certain.
+    refused: bool,
     /// The engine's logical time just before the other side was looked at.
     looked: i64,
 }
@@ -98,7 +104,10 @@ impl Errand {
 
     /// A settlement that leaves the pair alone.
     fn ends(self, outcome: Outcome) -> Settlement {
-        ended(&self.change, outcome)
+        Settlement {
+            writes_known: self.refused,
+            ..ended(&self.change, outcome)
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::contest::{ended_with_pair, remember};
 use super::target::{Target, current};
-use super::{Errand, Upsert, Wish, update};
+use super::{Errand, Upsert, Wish, renaming, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::resolve::{decided_token, freed_token, key_token, record_token};
@@ -233,7 +233,10 @@ impl Core {
         halves[from] = source;
         halves[to] = answer;
 
-        let key = settled_key(map, &errand, to, read);
+        let renamed = renaming::settled(map, &errand, upsert, &merged);
+        let key = renamed
+            .clone()
+            .unwrap_or_else(|| settled_key(map, &errand, to, read));
         let body = PairBody {
             key: key.clone(),
             state: PairState::Linked,
@@ -285,13 +288,17 @@ impl Core {
             .iter()
             .map(|(column, _)| column.to_owned())
             .collect();
+        let old_key = errand.key.clone();
         let mut settlement = errand.ends(outcome);
         settlement.pair = pair;
         settlement.conflict = conflict;
         settlement.open_conflict = open_conflict;
         settlement.columns = columns;
-        if is_new || names_record {
+        if is_new || names_record || renamed.is_some() {
             settlement.provides = provides;
+        }
+        if renamed.is_some() {
+            settlement.provides.push(freed_token(map.id(), &old_key));
         }
         settlement.provides.extend(decided);
         settlement

@@ -2,7 +2,7 @@
 
 use super::contest::decided_side;
 use super::intake::Arrival;
-use super::{Errand, Wish, ended, parked, update};
+use super::{Errand, Wish, ended, parked, renaming, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::resolve::freed_token;
@@ -25,6 +25,7 @@ pub(super) struct Sorted {
     pub(super) key: Key,
     pub(super) pair: Option<Pair>,
     pub(super) upsert: Option<SortedUpsert>,
+    pub(super) renames: Option<Key>,
     pub(super) conflict: Option<Box<Conflict>>,
 }
 
@@ -56,6 +57,7 @@ impl Core {
             row,
             touch,
             truth,
+            renames,
             conflict,
         } = arrival;
         let amendment = &change.change.amendment;
@@ -85,7 +87,9 @@ impl Core {
                         key: pair.body.key.clone(),
                         pair: Some(pair.clone()),
                         wish: Wish::Delete,
+                        renames: None,
                         conflict,
+                        refused: false,
                         looked: 0,
                         change,
                     };
@@ -102,6 +106,7 @@ impl Core {
                         key,
                         pair: Some(pair.clone()),
                         upsert: None,
+                        renames: None,
                         conflict,
                     })
                 }
@@ -188,6 +193,11 @@ impl Core {
             };
             return end(&change, Outcome::Parked { park, writes: 0 });
         }
+        if let (Some(pair), Some(new)) = (&pair, &renames)
+            && taken.get(new).is_some_and(|other| other.id != pair.id)
+        {
+            return end(&change, renaming::taken(map, side, new));
+        }
         let fields = match &pair {
             Some(pair) if !replaces && !repairs && !recreates => map
                 .diff(side, &row, &pair.body.halves[side].image)
@@ -249,6 +259,7 @@ impl Core {
                 touch,
                 truth,
             }),
+            renames,
             conflict,
         })
     }

@@ -39,7 +39,9 @@ impl Core {
                     key: one.key,
                     pair: one.pair,
                     wish: Wish::Delete,
+                    renames: None,
                     conflict: one.conflict,
+                    refused: false,
                     looked: 0,
                     change: one.change,
                 });
@@ -104,7 +106,9 @@ impl Core {
                     touch: upsert.touch,
                     truth: upsert.truth,
                 })),
+                renames: one.renames,
                 conflict: one.conflict,
+                refused: false,
                 looked: 0,
                 change: one.change,
             });

@@ -380,13 +380,7 @@ impl Core {
         row: &Row,
     ) -> Result<Stands, EngineError> {
         let to = intent.to;
-        let mut keys = map.key_paths(to);
-        keys.extend(
-            map.schema(to)
-                .company
-                .clone()
-                .filter(|_| map.is_per_company()),
-        );
+        let keys = key_columns(map, to);
         let named = keys.iter().all(|column| !row.value(column).is_null());
         let equal = row
             .iter()
@@ -551,7 +545,7 @@ fn created(
     row: &Row,
     record: &Record,
 ) -> Option<Row> {
-    let keys = map.key_paths(intent.to);
+    let keys = key_columns(map, intent.to);
     let mut sent = map.image(intent.to, row);
     sent.0.retain(|_, value| !value.is_null());
     let mut arrived = map.arrived(intent.to, &sent, &record.row);
@@ -574,9 +568,18 @@ fn created(
     }
     if is_unresolved(&intent.key) {
         // The number, which the system added, has yet to travel back.
-        arrived.0.retain(|column, _| !is_key(&keys, column));
+        let number = map.key_paths(intent.to);
+        arrived.0.retain(|column, _| !is_key(&number, column));
     }
     Some(arrived)
+}
+
+/// The columns that the key is read from, the company's included.
+fn key_columns(map: &CompiledMap, side: Side) -> Vec<String> {
+    let mut columns = map.key_paths(side);
+    let company = map.schema(side).company.clone();
+    columns.extend(company.filter(|_| map.is_per_company()));
+    columns
 }
 
 fn is_key(keys: &[String], column: &str) -> bool {

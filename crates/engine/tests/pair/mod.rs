@@ -101,14 +101,19 @@ impl Pair {
 
     /// The process of an engine ends at a point of its road.
     pub async fn dies_at(&self, point: &'static str) {
+        let project = compile(map_files(Side::Left, true), COMPANIES.map(str::to_owned));
+        self.dies_over(project.unwrap(), point).await;
+    }
+
+    /// The process of an engine for a project of one's own ends at a point of its road.
+    pub async fn dies_over(&self, project: Project, point: &'static str) {
         let settings = Settings {
             failpoints: Failpoints::new(move |reached| {
                 assert_ne!(reached, point, "the process ends here");
             }),
             ..Settings::default()
         };
-        let project = compile(map_files(Side::Left, true), COMPANIES.map(str::to_owned));
-        let engine = self.engine_over(project.unwrap(), settings, Arc::new(SystemClock));
+        let engine = self.engine_over(project, settings, Arc::new(SystemClock));
         let died = tokio::spawn(async move { engine.quiesce().await }).await;
         assert!(died.is_err(), "{point} was never reached: {died:?}");
     }

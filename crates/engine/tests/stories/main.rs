@@ -28,5 +28,6 @@ mod parking;
 mod peers;
 mod reconcile;
 mod references;
+mod renaming;
 mod rewriting;
 mod road;

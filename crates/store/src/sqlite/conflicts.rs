@@ -156,6 +156,13 @@ fn end(
     Ok(())
 }
 
+/// Moves the conflicts of a pair to its new key; where one is open already, the other one stays.
+pub(super) fn move_to(tx: &Connection, map: &str, from: &str, to: &str) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE OR IGNORE conflicts SET key = ?3 WHERE map = ?1 AND key = ?2")?
+        .execute([map, from, to])?;
+    Ok(())
+}
+
 /// Conflict records, newest first.
 pub(super) fn list(
     tx: &Connection,

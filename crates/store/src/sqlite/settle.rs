@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::history::{self, Subject};
 use super::tally::{Progress, Tally};
 use super::{conflicts, intents, journal, pairs, parking};
+use crate::pair::PairState;
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
 use crate::store::Created;
 use jiff::Timestamp;
@@ -61,6 +62,16 @@ fn settle_one(
     let subject = match &settlement.pair {
         PairWrite::Insert(body) => {
             journal::join_partition(tx, &subject.map, body)?;
+            Subject {
+                key: body.key.0.clone(),
+                ..subject
+            }
+        }
+        PairWrite::Update { body, .. }
+            if body.key.0 != subject.key && body.state != PairState::Deleted =>
+        {
+            journal::join_partition(tx, &subject.map, body)?;
+            conflicts::move_to(tx, &subject.map, &subject.key, &body.key.0)?;
             Subject {
                 key: body.key.0.clone(),
                 ..subject
