@@ -4,10 +4,13 @@
 //! 2. [`known`] brings what the documents do not say: names, published maps, live schemas.
 //! 3. [`maps`] writes imported maps into a project, each with its document beside it, and finds
 //!    them again for an export.
+//! 4. [`rows`] makes rows of exported documents, for [`environment`] and for a [`solution`].
 
 pub mod environment;
 pub mod known;
 pub mod maps;
+pub mod rows;
+pub mod solution;
 pub mod sources;
 
 use duet_map::diagnostic::{Code, Diagnostic};

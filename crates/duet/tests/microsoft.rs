@@ -6,7 +6,9 @@ use duet::demo::caller::Caller;
 use duet::demo::project_files::{self, Addresses};
 use duet::stand_ins::{Plan, StandIns, USER};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
@@ -123,6 +125,147 @@ fn every_published_map_travels_as_one_export_and_back() {
         actions.clone().all(|map| map["action"] == "same"),
         "{report:#}"
     );
+}
+
+const PACKAGES: [&str; 7] = [
+    "application-core",
+    "finance",
+    "human-resources",
+    "supply-chain",
+    "asset-management",
+    "notes",
+    "party",
+];
+
+/// The documents of an exported solution, by the names of their rows.
+fn documents(solution: &Path) -> BTreeMap<String, Value> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(solution).unwrap()).unwrap();
+    let mut names: Vec<String> = (0..archive.len())
+        .map(|index| {
+            archive
+                .by_index(index)
+                .unwrap()
+                .name()
+                .unwrap()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["[Content_Types].xml", "customizations.xml", "solution.xml"]
+    );
+    let mut xml = String::new();
+    let mut file = archive.by_name("customizations.xml").unwrap();
+    file.read_to_string(&mut xml).unwrap();
+    let text = |row: &str, column: &str| {
+        let (_, rest) = row.split_once(&format!("<{column}>")).unwrap();
+        let (text, _) = rest.split_once(&format!("</{column}>")).unwrap();
+        quick_xml::escape::unescape(text).unwrap().into_owned()
+    };
+    xml.split("<msdyn_dualwriteentitymap ")
+        .skip(1)
+        .map(|row| {
+            let mapping = serde_json::from_str(&text(row, "msdyn_mapping")).unwrap();
+            (text(row, "msdyn_name"), mapping)
+        })
+        .collect()
+}
+
+#[test]
+fn every_published_map_travels_as_a_solution_and_back() {
+    let folder = project();
+    let install: Vec<&str> = ["package", "install"].into_iter().chain(PACKAGES).collect();
+    assert!(duet(folder.path(), &install).status.success());
+    let export = |file: &str| {
+        let output = duet(folder.path(), &["export", "--solution", file]);
+        assert!(output.status.success(), "{}", told(&output));
+        documents(&folder.path().join(file))
+    };
+    let before = export("one.zip");
+    assert_eq!(before.len(), 135);
+    fs::remove_dir_all(folder.path().join("maps")).unwrap();
+
+    let report = json_of(&duet(folder.path(), &["import", "one.zip", "--json"]));
+    assert_eq!(report["maps"].as_array().unwrap().len(), 135);
+    assert_eq!(
+        (&report["mappings"], &report["lines"]),
+        (&json!(1692), &json!(1692))
+    );
+    assert_eq!(report["findings"], json!([]));
+    assert_eq!(export("again.zip"), before);
+    let bytes = |file: &str| fs::read(folder.path().join(file)).unwrap();
+    export("once-more.zip");
+    assert_eq!(bytes("again.zip"), bytes("once-more.zip"), "byte for byte");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_published_map_travels_to_an_environment_and_back() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let stand_ins = StandIns::start(&Plan::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = Addresses {
+        finops: stand_ins.finops.url().to_owned(),
+        dataverse: stand_ins.dataverse.url().to_owned(),
+        listen: "127.0.0.1:0".to_owned(),
+    };
+    project_files::write(folder.path(), &addresses).unwrap();
+    let maps = folder.path().join("maps");
+    fs::remove_dir_all(&maps).unwrap();
+    let path = folder.path().to_owned();
+    let run = async |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            duet(&path, &arguments)
+        })
+        .await
+        .unwrap()
+    };
+    let install: Vec<&str> = ["package", "install"].into_iter().chain(PACKAGES).collect();
+    assert!(run(&install).await.status.success());
+    let steps = async |arguments: &[&str]| {
+        let report = json_of(&run(arguments).await);
+        let plan = report["environment"].as_array().unwrap().clone();
+        let count = |step: &str| plan.iter().filter(|one| one["step"] == step).count();
+        (count("create"), count("update"), count("same"))
+    };
+    let look = ["export", "--environment", "--json"];
+    let write = ["export", "--environment", "--apply", "--json"];
+    assert_eq!(steps(&look).await, (135, 0, 0), "a look writes nothing");
+    assert_eq!(steps(&write).await, (135, 0, 0));
+    assert_eq!(steps(&look).await, (0, 0, 135));
+    fs::remove_dir_all(&maps).unwrap();
+    let report = json_of(&run(&["import", "--environment", "--json"]).await);
+    assert_eq!(report["maps"].as_array().unwrap().len(), 135);
+    assert_eq!(report["lines"], 1692);
+    assert_eq!(
+        steps(&look).await,
+        (0, 0, 135),
+        "what came goes back as it is"
+    );
+
+    // One line changes, and its row with it; a new version is a row of its own.
+    let file = maps.join("imported/customers-v3.accounts.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains(" = ") && line.starts_with("  - "));
+    let line = line.unwrap().to_owned();
+    fs::write(&file, text.replacen(&line, &line.replace(" = ", " > "), 1)).unwrap();
+    let plan = run(&["export", "--environment"]).await.stdout;
+    insta::assert_snapshot!(String::from_utf8(plan).unwrap(), @"
+    MAP                    STEP    VERSION  CHANGES
+    customers-v3.accounts  update  1.0.0.0  1 of 25 field mappings differ
+
+    0 to create, 1 to update, 134 are the same. Nothing is written yet; `--apply` writes.
+    ");
+    assert_eq!(steps(&write).await, (0, 1, 134));
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("version: 1.0.0.0", "version: 1.0.1.0")).unwrap();
+    assert_eq!(steps(&write).await, (1, 0, 134));
+    stand_ins.stop().await;
 }
 
 /// A map as a team may have changed it.

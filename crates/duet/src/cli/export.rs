@@ -1,10 +1,11 @@
-//! `duet export`: writes maps as Microsoft's documents.
+//! `duet export`: writes maps as Microsoft's documents, into files, a solution or an environment.
 
 use super::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::map_files;
-use crate::microsoft::{codes, known, maps};
+use crate::microsoft::environment::{self, Planned, Step};
+use crate::microsoft::{codes, known, maps, rows, solution};
 use crate::project;
 use crate::stand_ins::unwritable;
 use crate::terminal::{Terminal, table};
@@ -24,9 +25,16 @@ Examples:
   duet export customers-v3.accounts --to accounts.json
   duet export --to exported             every map, a file each
   duet export customers-v3.accounts     to standard output
+  duet export --solution maps.zip       every map, as an unmanaged solution
+  duet export --environment             what the Dataverse of duet.yaml would get
+  duet export --environment --apply     writes it there
 
-A map that was imported and not changed comes out as it went in. Reads the maps of duet.yaml and
-connects to nothing.")]
+A map that was imported and not changed comes out as it went in. Without --environment and
+--connect it connects to nothing.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub struct ExportArgs {
     /// The maps; all of the project without any
     #[arg(value_name = "MAP")]
@@ -34,6 +42,15 @@ pub struct ExportArgs {
     /// A file for one map, or a folder
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
+    /// Write one solution with all of them into this zip file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "environment"])]
+    solution: Option<PathBuf>,
+    /// Compare with the maps of the project's Dataverse, and tell what would change there
+    #[arg(long, conflicts_with = "to")]
+    environment: bool,
+    /// Write to the Dataverse what --environment tells
+    #[arg(long, requires = "environment")]
+    apply: bool,
     /// Ask both systems for the tables that lookups point at
     #[arg(long)]
     connect: bool,
@@ -43,8 +60,10 @@ pub struct ExportArgs {
 }
 
 /// A document and the maps that it was written from.
-struct Document {
+struct Document<'f> {
     maps: Vec<String>,
+    /// The first of them.
+    file: &'f MapFile,
     carried: Option<Carried>,
     mapping: Json,
 }
@@ -52,6 +71,15 @@ struct Document {
 #[derive(Debug, Serialize)]
 struct Report {
     documents: Vec<Row>,
+    /// The solution that holds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solution: Option<String>,
+    /// What the environment gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<Vec<Planned>>,
+    /// Whether it was written there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    applied: bool,
     findings: Vec<Diagnostic>,
 }
 
@@ -78,7 +106,7 @@ pub async fn run(args: ExportArgs, global: &Global, terminal: Terminal) -> Resul
         known::connect(&mut known, &config, &files).await?;
     }
     let mut findings = Vec::new();
-    let mut documents: Vec<Document> = Vec::new();
+    let mut documents: Vec<Document<'_>> = Vec::new();
     for file in wanted {
         let place = file.map.at.place();
         let carried = match &place {
@@ -106,19 +134,35 @@ pub async fn run(args: ExportArgs, global: &Global, terminal: Terminal) -> Resul
         } else {
             documents.push(Document {
                 maps: vec![name],
+                file,
                 carried,
                 mapping: exported.mapping,
             });
         }
     }
-    let mut rows = Vec::new();
-    for document in documents {
-        rows.push(put(document, args.to.as_deref(), args.maps.len() == 1)?);
-    }
-    let report = Report {
-        documents: rows,
+    let mut report = Report {
+        documents: Vec::new(),
+        solution: None,
+        environment: None,
+        applied: false,
         findings,
     };
+    if let Some(path) = &args.solution {
+        solution::write(path, &table_rows(documents))?;
+        report.solution = Some(path.display().to_string());
+    } else if args.environment {
+        let plan = environment::plan(&config, &table_rows(documents)).await?;
+        if args.apply {
+            environment::apply(&config, &plan).await?;
+        }
+        report.environment = Some(plan);
+        report.applied = args.apply;
+    } else {
+        for document in documents {
+            let row = put(document, args.to.as_deref(), args.maps.len() == 1)?;
+            report.documents.push(row);
+        }
+    }
     if !terminal.json() {
         terminal.findings(&report.findings);
     }
@@ -132,6 +176,14 @@ pub async fn run(args: ExportArgs, global: &Global, terminal: Terminal) -> Resul
     } else {
         Exit::Done
     })
+}
+
+/// The documents as rows of the table that keeps them.
+fn table_rows(documents: Vec<Document<'_>>) -> Vec<rows::Row> {
+    documents
+        .into_iter()
+        .map(|one| rows::Row::new(one.file, one.maps, one.carried.as_ref(), one.mapping))
+        .collect()
 }
 
 fn pick<'f>(files: &'f [MapFile], names: &[String]) -> Result<Vec<&'f MapFile>, Failure> {
@@ -161,7 +213,7 @@ fn pick<'f>(files: &'f [MapFile], names: &[String]) -> Result<Vec<&'f MapFile>, 
 }
 
 /// Writes a document. A path that ends in `.json` is a file for one map, any other a folder.
-fn put(document: Document, to: Option<&Path>, single: bool) -> Result<Row, Failure> {
+fn put(document: Document<'_>, to: Option<&Path>, single: bool) -> Result<Row, Failure> {
     let Some(to) = to else {
         return Ok(Row {
             maps: document.maps,
@@ -191,6 +243,12 @@ fn put(document: Document, to: Option<&Path>, single: bool) -> Result<Row, Failu
 }
 
 fn told(report: &Report) -> String {
+    if let Some(path) = &report.solution {
+        return format!("wrote {path}");
+    }
+    if let Some(plan) = &report.environment {
+        return told_plan(plan, report.applied);
+    }
     let written: Vec<Vec<String>> = report
         .documents
         .iter()
@@ -209,4 +267,36 @@ fn told(report: &Report) -> String {
         several => serde_json::to_string_pretty(several),
     };
     text.unwrap_or_default()
+}
+
+fn told_plan(plan: &[Planned], applied: bool) -> String {
+    let count = |step: Step| plan.iter().filter(|one| one.step == step).count();
+    let rows: Vec<Vec<String>> = plan
+        .iter()
+        .filter(|one| one.step != Step::Same)
+        .map(|one| {
+            let word = match one.step {
+                Step::Create => "create",
+                Step::Update => "update",
+                Step::Same => "same",
+            };
+            let maps = one.maps.join(", ");
+            let changes = one.changes.join("; ");
+            vec![maps, word.to_owned(), one.version.clone(), changes]
+        })
+        .collect();
+    let (create, update, same) = (count(Step::Create), count(Step::Update), count(Step::Same));
+    let verdict = if applied {
+        format!("{create} created, {update} updated, {same} are the same.")
+    } else {
+        format!(
+            "{create} to create, {update} to update, {same} are the same. Nothing is written yet; \
+             `--apply` writes."
+        )
+    };
+    if rows.is_empty() {
+        return verdict;
+    }
+    let table = table(&["map", "step", "version", "changes"], &[], rows);
+    format!("{table}\n\n{verdict}")
 }
