@@ -8,6 +8,7 @@
 
 pub mod companies;
 pub mod lock;
+mod references;
 pub mod sampling;
 pub mod sarif;
 

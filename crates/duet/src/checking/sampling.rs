@@ -1,16 +1,17 @@
 //! How many rows would be parked, and by which rule: a sample of the rows that are there.
 //!
 //! The first rows of each table are read, translated and checked as they would be before a write;
-//! nothing is written and nothing kept. Lookups are not followed, because what they name may be on
-//! its way: rules about them are left to the run. Memory is bounded by the size of the sample;
-//! findings name records by their identifiers and never show a value.
+//! nothing is written and nothing kept. Lookups are followed, page by page ([`super::references`]): a
+//! row counts where neither side has the record that it names. Memory is bounded by the size of the
+//! sample; findings name records by their identifiers and never show a value.
 
+use super::references::References;
 use crate::failure::Failure;
 use duet_map::analysis::RowCounts;
 use duet_map::codes;
 use duet_map::diagnostic::{Code, Diagnostic, Severity};
 use duet_map::key::KeyProblem;
-use duet_map::lookup::ResolvedLookups;
+use duet_map::lookup::{FindNeed, LookupNeed, ResolvedLookups};
 use duet_map::record::Record;
 use duet_map::side::{PerSide, Side};
 use duet_map::value::Row;
@@ -24,6 +25,9 @@ const EXAMPLES: usize = 3;
 
 /// The engine's code for a row whose key cannot be computed.
 const NO_KEY: Code = Code(2101);
+
+/// The engine's code for a row that waits for a record.
+const NO_TARGET: Code = Code(2102);
 
 /// The engine's code for a key that several records carry.
 const KEY_TWICE: Code = Code(2103);
@@ -42,7 +46,7 @@ pub async fn check(
         for side in Side::BOTH.into_iter().filter(|side| map.flows(*side)) {
             let mut sample = Sample::default();
             sample
-                .read(map, side, systems[side].as_ref(), companies, most)
+                .read(map, side, &References { maps, systems }, companies, most)
                 .await?;
             if sample.whole && companies.is_empty() {
                 let table = map.table(side).to_lowercase();
@@ -76,7 +80,7 @@ impl Sample {
         &mut self,
         map: &CompiledMap,
         side: Side,
-        system: &dyn System,
+        references: &References<'_>,
         companies: &[String],
         most: usize,
     ) -> Result<(), Failure> {
@@ -88,14 +92,21 @@ impl Sample {
                 companies: companies.to_vec(),
                 after,
             };
-            let page = system.snapshot(&request).await.map_err(|error| {
-                let doing = format!("rows of {} cannot be read", map.table(side));
-                Failure::system(&doing, &error)
-            })?;
-            for record in page.records.iter().take(most - self.read) {
-                self.read += 1;
-                self.judge(map, side, record);
-            }
+            let page = references.systems[side]
+                .snapshot(&request)
+                .await
+                .map_err(|error| {
+                    let doing = format!("rows of {} cannot be read", map.table(side));
+                    Failure::system(&doing, &error)
+                })?;
+            let records = page.records.iter().take(most - self.read);
+            let records: Vec<&Record> = records.collect();
+            self.read += records.len();
+            let inside = records
+                .into_iter()
+                .filter(|record| map.passes(side, &record.row))
+                .collect();
+            self.judge(map, side, references, inside).await?;
             after = page.next;
             if after.is_none() {
                 self.whole = true;
@@ -105,13 +116,61 @@ impl Sample {
         Ok(())
     }
 
-    fn judge(&mut self, map: &CompiledMap, side: Side, record: &Record) {
-        if !map.passes(side, &record.row) {
-            return;
+    /// Judges the rows of a page.
+    async fn judge(
+        &mut self,
+        map: &CompiledMap,
+        side: Side,
+        references: &References<'_>,
+        records: Vec<&Record>,
+    ) -> Result<(), Failure> {
+        let rows: Vec<&Row> = records.iter().map(|record| &record.row).collect();
+        let resolved = references.answers(map, side, &rows).await?;
+        let fields = map.all_fields(side);
+        let mut waiting: Vec<(&Record, usize, FindNeed)> = Vec::new();
+        for record in records {
+            self.judge_one(map, side, record, &resolved);
+            let translation = map.translate(side, &record.row, &fields, &resolved, true);
+            waiting.extend(translation.waiting.into_iter().filter_map(|one| {
+                let LookupNeed::Find(need) = one.need else {
+                    return None;
+                };
+                let creates = map.new_record(one.field, &need).is_some();
+                (!creates).then_some((record, one.field, need))
+            }));
         }
+        let missing: HashSet<FindNeed> = waiting.iter().map(|(.., need)| need.clone()).collect();
+        let nowhere = references
+            .nowhere(side, missing.into_iter().collect())
+            .await?;
+        for (record, field, need) in waiting {
+            if nowhere.contains(&need) {
+                let tables: Vec<&str> = need
+                    .candidates
+                    .iter()
+                    .map(|one| one.table.as_str())
+                    .collect();
+                let why = format!(
+                    "neither side has the record of {} that it names",
+                    tables.join(" or ")
+                );
+                let fix = "create the record, or correct the row";
+                let id = record.id.to_string();
+                self.add(NO_TARGET, map.field_name(field), &why, Some(fix), &id);
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_one(
+        &mut self,
+        map: &CompiledMap,
+        side: Side,
+        record: &Record,
+        resolved: &ResolvedLookups,
+    ) {
         let id = record.id.to_string();
-        let nothing = ResolvedLookups::new();
-        match map.key(side, &record.row, &nothing) {
+        match map.key(side, &record.row, resolved) {
             Ok(key) if self.keys.insert(key.0.clone()) => {}
             Ok(_) => self.add(
                 KEY_TWICE,
@@ -121,11 +180,11 @@ impl Sample {
                 &id,
             ),
             // Where the other side numbers new records, an empty key is no fault.
-            Err(KeyProblem::Needs(_)) => {}
+            Err(KeyProblem::Needs(_) | KeyProblem::Unresolved(_)) => {}
             Err(_) if map.allocates() == Some(side.other()) => {}
             Err(problem) => self.add(NO_KEY, "key", &problem.to_string(), None, &id),
         }
-        for problem in problems(map, side, &record.row) {
+        for problem in problems(map, side, &record.row, resolved) {
             self.add(
                 problem.code,
                 &problem.field,
@@ -189,11 +248,10 @@ impl Sample {
     }
 }
 
-/// What stands against writing this row to the other side as a new record, as far as the row
-/// itself tells.
-fn problems(map: &CompiledMap, from: Side, row: &Row) -> Vec<Problem> {
+/// What stands against writing this row to the other side as a new record.
+fn problems(map: &CompiledMap, from: Side, row: &Row, resolved: &ResolvedLookups) -> Vec<Problem> {
     let fields = map.all_fields(from);
-    let translation = map.translate(from, row, &fields, &ResolvedLookups::new(), true);
+    let translation = map.translate(from, row, &fields, resolved, true);
     let mut target = Row::new();
     for column in translation.columns {
         target.set(column.column, column.value);
