@@ -1,10 +1,8 @@
 //! Maps that are paused, resumed and stopped while both systems are edited.
 
-use crate::pair::Pair;
-use crate::stage::{CUSTOMERS, Stage, now, settings};
+use crate::stage::{CUSTOMERS, Stage, now};
 use duet_engine::orders;
 use duet_map::value::Row;
-use duet_simulation::system::ModelSystem;
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
 use duet_store::lifecycle::Queue;
@@ -69,9 +67,7 @@ async fn a_pause_outlives_the_process() {
 
 #[tokio::test]
 async fn a_queue_that_is_kept_parked_waits_and_new_changes_go_live() {
-    // A row that is listed again is a new change, and new changes go live.
-    let pair = Pair::shaped(ModelSystem::listing_once, |right| right);
-    let stage = Stage::furnished(pair, settings()).await;
+    let stage = Stage::live().await;
     stage.pause(CUSTOMERS).await;
     stage.rename("US-001", "Queued");
     stage

@@ -1,10 +1,9 @@
 //! Changes that cannot go as they are, and what people do about them.
 
-use crate::pair::{Pair, synced};
+use crate::pair::synced;
 use crate::story::Story;
 use duet_engine::decisions;
 use duet_map::value::Row;
-use duet_simulation::system::ModelSystem;
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
 use jiff::Timestamp;
@@ -84,9 +83,7 @@ async fn a_value_given_for_a_parked_change_is_checked_and_reaches_both_sides() {
 
 #[tokio::test]
 async fn a_given_value_that_was_agreed_before_reaches_the_source_all_the_same() {
-    // A row that is listed again is a change of its own, without the value.
-    let pair = Pair::shaped(ModelSystem::listing_once, |right| right);
-    let story = Story::over(pair, str::to_owned).await;
+    let story = Story::begin(str::to_owned).await;
     story.left(Row::new().with("OrganizationName", "x".repeat(61).as_str()));
     story.engine.quiesce().await.unwrap();
     let seq = story.parked().await[0].seq;

@@ -7,7 +7,7 @@ use super::columns::{
 use super::fault::Fault;
 use super::tally::{Progress, Tally};
 use super::{intents, operation, sweep};
-use crate::change::{Amendment, Change, ChangeKind, NewChange};
+use crate::change::{Amendment, Change, ChangeKind, NewChange, ParkReason};
 use crate::pair::PairBody;
 use crate::store::{Capture, Waiting};
 use duet_map::record::{Key, RecordId};
@@ -33,14 +33,50 @@ pub(super) fn capture(tx: &Connection, capture: &Capture, now: Timestamp) -> Res
 pub(super) fn add(tx: &Connection, changes: &[NewChange], now: Timestamp) -> Result<(), Fault> {
     let mut tally = Tally::default();
     for change in changes {
-        insert(tx, change, now)?;
-        tally.boxes(&change.map, change.side).captured += 1;
+        let boxes = tally.boxes(&change.map, change.side);
+        boxes.captured += 1;
+        if is_decided(tx, change)? {
+            boxes.coalesced += 1;
+        } else {
+            insert(tx, change, now)?;
+        }
     }
     tally.store(tx)?;
     if !changes.is_empty() {
         Progress::Journaled.store(tx, now)?;
     }
     Ok(())
+}
+
+/// Whether the record's last change says the same, and a person has said what becomes of it: kept
+/// aside, or applied with other values. A row that is listed again is no answer to that.
+fn is_decided(tx: &Connection, change: &NewChange) -> Result<bool, Fault> {
+    let ChangeKind::Upsert { row, .. } = &change.kind else {
+        return Ok(false);
+    };
+    if !change.amendment.is_empty() {
+        return Ok(false);
+    }
+    let mut last = tx.prepare_cached(
+        "SELECT key, row FROM journal
+         WHERE seq = (SELECT max(seq) FROM journal WHERE map = ?1 AND side = ?2 AND record = ?3)
+           AND kind = 'upsert'
+           AND (amendment IS NOT NULL
+                OR EXISTS (SELECT 1 FROM parked
+                           WHERE parked.seq = journal.seq AND parked.reason = ?4))",
+    )?;
+    let held = ParkReason::Held.word();
+    let mut rows = last.query(params![
+        change.map,
+        change.side.word(),
+        change.record.0,
+        held
+    ])?;
+    let Some(last) = rows.next()? else {
+        return Ok(false);
+    };
+    let (key, said): (String, String) = (last.get(0)?, last.get(1)?);
+    Ok(key == change.key.0 && said == to_json(row)?)
 }
 
 fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fault> {

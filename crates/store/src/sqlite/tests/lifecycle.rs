@@ -1,7 +1,7 @@
 //! Orders, definitions and alerts.
 
 use super::*;
-use crate::change::{Park, ParkReason};
+use crate::change::{ChangeKind, Park, ParkReason};
 use crate::lifecycle::{Alert, Cause, Columns, Definition, Order, Queue, Wanted};
 use crate::settlement::Settled;
 use crate::store::Store as _;
@@ -88,6 +88,36 @@ async fn a_queue_is_held_up_to_a_place_and_in_parts() {
             .all(|change| change.reason == ParkReason::Held)
     );
     assert_eq!(store.retry(&any_parked(), at(4)).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_row_that_is_listed_again_does_not_bring_a_held_change_back() {
+    let store = memory();
+    journal(&store, [upsert("a")]).await;
+    let place = store.last_place().await.unwrap();
+    let park = Park {
+        reason: ParkReason::Held,
+        code: Code(4121),
+        message: "kept aside".to_owned(),
+        waits_for: Vec::new(),
+    };
+    store.hold(MAP, place, park, 10, at(3)).await.unwrap();
+    let mut again = upsert("a");
+    again.tick = 9;
+    journal(&store, [again]).await;
+    let boxes_now = boxes(&store).await;
+    assert_eq!(
+        (boxes_now.parked, boxes_now.pending, boxes_now.coalesced),
+        (1, 0, 1)
+    );
+    assert!(boxes_now.balances());
+    // Another value is news, and so is a deletion.
+    let mut edited = upsert("a");
+    if let ChangeKind::Upsert { row, .. } = &mut edited.kind {
+        row.set("NAME", "b");
+    }
+    journal(&store, [edited, delete("a")]).await;
+    assert_eq!(boxes(&store).await.pending, 2);
 }
 
 #[tokio::test]
