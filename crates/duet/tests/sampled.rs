@@ -1,5 +1,9 @@
 //! `duet check --data` against the stand-ins: rows that refer to nothing, and rows that do not fit.
-#![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is a test's failure"
+)]
 
 mod stage;
 
