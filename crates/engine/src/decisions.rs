@@ -230,14 +230,14 @@ async fn set_in_motion(
     let Some(pair) = pairs.get(&conflict.key) else {
         return Ok(Vec::new());
     };
-    let half = &pair.body.halves[Side::Left];
-    let record = half.record.clone();
-    Ok(record
-        .map(|record| NewChange {
+    // Whichever side has something to say carries it out; what the other one says is an echo.
+    let change = |side: Side| {
+        let half = &pair.body.halves[side];
+        Some(NewChange {
             map: conflict.map.clone(),
-            side: Side::Left,
+            side,
             key: conflict.key.clone(),
-            record,
+            record: half.record.clone()?,
             // As old as can be, so that it is read again.
             kind: ChangeKind::Upsert {
                 row: half.image.clone(),
@@ -249,8 +249,8 @@ async fn set_in_motion(
             origin: Origin::Live,
             amendment: Amendment::default(),
         })
-        .into_iter()
-        .collect())
+    };
+    Ok(Side::BOTH.into_iter().filter_map(change).collect())
 }
 
 async fn of_key(store: &dyn Store, map: &str, key: &Key) -> Result<Vec<Parked>, StoreError> {

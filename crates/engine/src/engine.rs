@@ -17,6 +17,7 @@ use duet_systems::{Class, System, SystemError};
 use jiff::SignedDuration;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,9 +120,11 @@ impl Engine {
         core.take_up().await?;
         core.define_maps(false).await?;
         let before = self.boxes().await?;
-        if core.store.cursor(SYNCING).await?.is_none() {
+        // What an interrupted sync has read counts only for the maps that it was read for.
+        let subject = self.subject();
+        if core.store.cursor(SYNCING).await?.as_ref() != Some(&subject) {
             core.forget_snapshots().await?;
-            self.mark(Some("1")).await?;
+            self.mark(Some(&subject)).await?;
         }
         self.enter(MapState::InitialSync).await?;
 
@@ -167,6 +170,18 @@ impl Engine {
             }
         }
         Ok(report)
+    }
+
+    /// What a sync reads rows for, as a short text: the maps as they are defined and captured now.
+    /// Another release may spell it otherwise; then rows are read once more.
+    fn subject(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        for map in self.core.project.maps() {
+            map.file().to_yaml().hash(&mut hasher);
+            self.core.lifecycle.captures(map.id()).hash(&mut hasher);
+        }
+        self.core.project.companies().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 
     /// Whether every table has a place from which its changes are read: whether an initial sync

@@ -9,7 +9,7 @@ use super::settle::{End, Landing};
 use super::target::Target;
 use super::{Errand, Upsert, Wish};
 use crate::core::Core;
-use crate::resolve::decided_token;
+use crate::resolve::{decided_token, freed_token};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
 use duet_map::field_set::FieldSet;
@@ -173,8 +173,11 @@ pub(super) fn remember(
     };
     let undecided = |conflict: &&MergedConflict| conflict.winner.is_none() && !conflict.decided;
     let by_policy = |conflict: &&MergedConflict| conflict.winner.is_some() && !conflict.decided;
-    let decided = of(merged.conflicts.iter().filter(by_policy).collect());
     let waits = of(merged.conflicts.iter().filter(undecided).collect());
+    // The open conflict becomes what still waits: what a person decided of it needs its own record.
+    let carried_out = |conflict: &&MergedConflict| conflict.decided && waits.is_some();
+    let ended = |conflict: &&MergedConflict| by_policy(conflict) || carried_out(conflict);
+    let decided = of(merged.conflicts.iter().filter(ended).collect());
 
     let to = errand.to();
     let settled = |column: &str| {
@@ -349,7 +352,7 @@ pub(super) fn deleted_and_changed(
         .filter(|conflict| conflict.kind == ConflictKind::Deletion);
     match known.and_then(decided_side) {
         // What was decided about is still what stands there.
-        Some(side) if side == from && known.is_some_and(|known| known.fields == fields) => {
+        Some(side) if side == from && known.is_some_and(|known| still_stands(known, &fields)) => {
             return Ok(Situation { errand, target });
         }
         Some(side) if side == to => {
@@ -389,13 +392,11 @@ pub(super) fn deleted_and_changed(
         "the record was deleted on the {from} side and changed on the {to} side; decide with \
          `duet conflicts resolve`, delete it there too, or create it here again"
     );
-    Err(Box::new(undecided(
-        map,
-        errand,
-        Code(2105),
-        message,
-        conflict,
-    )))
+    // A record that was created here again may wait for the key: it is what decides now.
+    let freed = freed_token(map.id(), &errand.key);
+    let mut end = undecided(map, errand, Code(2105), message, conflict);
+    end.settlement.provides.push(freed);
+    Err(Box::new(end))
 }
 
 /// The deletion on a side of an errand's pair, as a change of its own.
@@ -433,6 +434,27 @@ fn undecided(
     let mut settlement = errand.ends(Outcome::Parked { park, writes: 0 });
     settlement.open_conflict = OpenConflict::Waits(conflict);
     settlement.into()
+}
+
+/// What becomes of the open conflict of a pair whose record leaves the map's filter: nothing travels
+/// until it is back, and then both are compared anew.
+pub(super) fn left_filter(conflict: Option<&Conflict>) -> OpenConflict {
+    match conflict {
+        None => OpenConflict::Keep,
+        Some(_) => OpenConflict::Gone("the record left the map's filter".to_owned()),
+    }
+}
+
+/// Whether a deletion would take what a person saw when deciding.
+fn still_stands(known: &Conflict, fields: &[FieldConflict]) -> bool {
+    // The value before may be nothing or unknown, which a conflict record does not keep apart.
+    let seen = |field: &FieldConflict| {
+        (
+            PerSide::from_fn(|side| field.column(side).to_owned()),
+            PerSide::from_fn(|side| field.value(side).clone()),
+        )
+    };
+    known.fields.iter().map(seen).eq(fields.iter().map(seen))
 }
 
 /// What becomes of a pair's open conflict when the pair ends.

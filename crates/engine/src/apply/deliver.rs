@@ -283,8 +283,10 @@ impl Core {
             body.settled_at = self.clock.now();
             let pair = update(pair, body);
             let why = format!("the {to} side's record is outside the map's filter");
+            let open_conflict = contest::left_filter(errand.conflict.as_deref());
             let mut settlement = errand.ends(Outcome::Filtered(why));
             settlement.pair = pair;
+            settlement.open_conflict = open_conflict;
             return Err(Box::new(settlement.into()));
         }
         if merged.write.is_empty() && !matches!(target, Target::Absent) {

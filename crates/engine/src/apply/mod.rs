@@ -28,6 +28,7 @@ mod target;
 mod translation;
 mod unknown;
 
+use self::settle::covers;
 use crate::core::Core;
 use crate::error::EngineError;
 use crate::error_class::ErrorClass;
@@ -289,7 +290,7 @@ impl Core {
                     match &change.change.kind {
                         ChangeKind::Upsert { row, version, .. } => {
                             half.image.0.extend(map.image(side, row).0);
-                            half.version.clone_from(version);
+                            half.version = version.clone().filter(|_| covers(map, side, row));
                         }
                         ChangeKind::Delete => {
                             body.state = PairState::Deleted;

@@ -346,12 +346,23 @@ fn source_half(
     Half {
         record: Some(errand.change.change.record.clone()),
         image,
-        version: upsert.version.clone().filter(|_| upsert.is_whole()),
+        version: upsert
+            .version
+            .clone()
+            .filter(|_| upsert.is_whole() && covers(map, errand.from, &upsert.row)),
         written: old.map_or(0, |half| half.written),
         wrote: old.and_then(|half| half.wrote.clone()),
         wrote_columns: old.map_or_else(Vec::new, |half| half.wrote_columns.clone()),
         rewrote: old.map_or_else(Row::new, |half| half.rewrote.clone()),
     }
+}
+
+/// Whether a row holds every column that the map reads. One that was journaled before the map got a
+/// new field does not, and its version says nothing about that field.
+pub(super) fn covers(map: &CompiledMap, side: Side, row: &Row) -> bool {
+    map.columns(side)
+        .iter()
+        .all(|column| row.get(column).is_some())
 }
 
 /// What is agreed of the target's record. `read` is how it stands: as stored by our write, or as it

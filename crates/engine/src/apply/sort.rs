@@ -1,6 +1,6 @@
 //! Sort: decides by pair, scope, filter and diff whether a change has an errand at all.
 
-use super::contest::decided_side;
+use super::contest::{decided_side, left_filter};
 use super::intake::Arrival;
 use super::{Errand, Wish, ended, parked, renaming, update};
 use crate::capture::is_unresolved;
@@ -154,6 +154,7 @@ impl Core {
                 body.settled_at = self.clock.now();
                 settlement.outcome = Outcome::Filtered("left the map's filter".into());
                 settlement.pair = update(pair, body);
+                settlement.open_conflict = left_filter(conflict.as_deref());
             }
             return Err(Box::new(settlement));
         }

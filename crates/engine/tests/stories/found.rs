@@ -209,3 +209,18 @@ async fn an_edit_of_another_column_does_not_set_two_quarrelling_sides_off_again(
     assert!(left + right < before.0 + before.1 + 12, "not for ever");
     pair.assert_balanced().await;
 }
+
+#[tokio::test]
+async fn a_sync_that_goes_on_with_a_new_field_reads_again() {
+    let pair = Pair::new();
+    pair.customer("usmf", "US-001", Row::new().with("City", "Oslo"));
+    let older = pair.engine_with(|text| text.replace("  - CITY = address1_city\n", ""));
+    // The left side is read, and then the right side ends the sync.
+    pair.right.inject(Call::Snapshot, [Fault::Refused]);
+    older.sync().await.unwrap_err();
+
+    pair.engine().sync().await.unwrap();
+    let (_, account) = pair.account("US-001").unwrap();
+    assert_eq!(account.value("address1_city"), &Value::from("Oslo"));
+    pair.assert_balanced().await;
+}
