@@ -9,13 +9,14 @@ use crate::landscape::{COMPANIES, CUSTOMERS, KINDS, Kind, LONGEST_NAME, TERMS, i
 use crate::ledger::Ledger;
 use crate::system::{folded, tracked_text};
 use crate::world::World;
-use duet_map::record::RecordId;
+use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::StoreError;
 use duet_store::change::{ParkReason, Parked, ParkedFilter};
-use duet_store::conflict::{Conflict, ConflictFilter, ConflictKind};
+use duet_store::conflict::{Conflict, ConflictFilter, ConflictKind, NewConflict};
 use duet_store::store::Store;
+use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More of anything than a simulation ever has.
@@ -53,7 +54,7 @@ pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreE
     }
     let ledger = &mut *world.ledger();
     for owed in std::mem::take(&mut ledger.owed) {
-        if !kept.contains(&owed.value) {
+        if !kept.contains(&owed.value) && !ledger.renounced.contains(&owed.value) {
             let what = format!(
                 "{} {}: {} was {} and nobody on the other side ever saw it",
                 owed.side, owed.place, owed.column, owed.value
@@ -63,6 +64,8 @@ pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreE
     }
     for suspicion in std::mem::take(&mut ledger.suspicions) {
         let forgiven = kept.contains(&suspicion.mark)
+            || ledger.renounced.contains(&suspicion.mark)
+            || ledger.recalled.contains(&suspicion.mark)
             || ledger.outside.contains(&suspicion.mark)
             || ledger.disguised.contains(&suspicion.mark);
         if !forgiven {
@@ -163,7 +166,10 @@ pub async fn convergence(
         let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
         for key in keys {
             let records = (left.get(key), right.get(key));
-            if COMPANIES.contains(&key.0.as_str()) && !is_parked(&parked, kind, key, records) {
+            if COMPANIES.contains(&key.0.as_str())
+                && !is_parked(&parked, kind, key, records)
+                && !is_given_up(world, kind, key, records)
+            {
                 for problem in disagreement(world, kind, records) {
                     let what = format!("{} {} / {}: {problem}", kind.map, key.0, key.1);
                     world.ledger().violated("convergence", what);
@@ -175,6 +181,7 @@ pub async fn convergence(
                 if key_missing(world, kind, side, &row)
                     && inside(side, kind.tables[side], &row)
                     && !was_outside(world, kind, side, &row)
+                    && !is_record_given_up(world, kind, side, &id)
                     && !is_parked_beside(store, &parked, kind, side, &id).await?
                 {
                     let what = format!("{} {side} {id} never got a number", kind.map);
@@ -193,6 +200,109 @@ fn was_outside(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
         .outside
         .contains(&row.value(kind.mark[side]).to_string())
         || ledger.outside.contains(&folded(row.value(kind.key[side])))
+}
+
+/// No conflict waits for a person who has decided everything.
+pub async fn decided(world: &World, store: &dyn Store) -> Result<(), StoreError> {
+    let open = ConflictFilter {
+        open: true,
+        ..ConflictFilter::default()
+    };
+    for conflict in store.conflicts(&open, ALL).await? {
+        world
+            .ledger()
+            .violated("decisions", format!("still open: {conflict:?}"));
+    }
+    Ok(())
+}
+
+/// What a policy decides is what it says: the master's value, or the later one where the two
+/// moments are further apart than clocks may be.
+pub fn by_the_rule(world: &World, map: &str, conflict: &NewConflict) {
+    let Some(policies) = world.policies.as_ref().filter(|_| map != "companies") else {
+        return;
+    };
+    if conflict.kind == ConflictKind::Deletion {
+        return;
+    }
+    let touched = &conflict.touched;
+    let mut broken = Vec::new();
+    for (side, touch) in [(Side::Left, &touched.left), (Side::Right, &touched.right)] {
+        if let Some(at) = touch.at
+            && !world.ledger().modified.contains(&(side, at))
+        {
+            broken.push(format!("nothing was modified on the {side} side at {at}"));
+        }
+    }
+    let later = touched
+        .left
+        .at
+        .zip(touched.right.at)
+        .and_then(|(left, right)| {
+            let skew = SignedDuration::try_from(world.skew).ok()?;
+            let apart = left.duration_since(right);
+            if apart > skew {
+                Some(Side::Left)
+            } else {
+                (apart < -skew).then_some(Side::Right)
+            }
+        });
+    for field in conflict
+        .fields
+        .iter()
+        .filter(|one| !one.left_column.is_empty())
+    {
+        let own = policies.fields.iter().find(|(column, _)| {
+            map == CUSTOMERS.map && column.eq_ignore_ascii_case(&field.left_column)
+        });
+        let word = own.map_or(policies.maps, |(_, word)| *word);
+        let expected = match conflict.policy.as_str() {
+            // Records that meet for the first time, and repairs.
+            "master" => Some(world.master),
+            "latest" if word == "latest" => Some(later.unwrap_or(world.master)),
+            // What a person decided has its own record where something else still waits.
+            "manual" if word == "manual" => continue,
+            // Fields with different policies in one conflict.
+            mixed if mixed.contains(word) && mixed.contains(", ") => continue,
+            other => {
+                broken.push(format!("{} goes by {other}, not {word}", field.left_column));
+                continue;
+            }
+        };
+        if field.winner != expected {
+            let (column, winner) = (&field.left_column, field.winner);
+            broken.push(format!("{column}: {winner:?} won, and {expected:?} should"));
+        }
+    }
+    for what in broken {
+        world
+            .ledger()
+            .violated("policies", format!("{map}: {what}: {conflict:?}"));
+    }
+}
+
+/// Whether people discarded a change of one of the records, and no repair came after.
+fn is_given_up(
+    world: &World,
+    kind: &Kind,
+    key: &(String, String),
+    records: (Option<&Found>, Option<&Found>),
+) -> bool {
+    let ledger = world.ledger();
+    let key = Key::from_parts(&[key.0.clone(), key.1.clone()]).0;
+    let found = [(Side::Left, records.0), (Side::Right, records.1)];
+    let mut places = found
+        .into_iter()
+        .filter_map(|(side, found)| found.map(|(id, _)| format!("{side} {id}")))
+        .chain([key])
+        .map(|place| (kind.map.to_owned(), place));
+    places.any(|place| ledger.discarded.contains(&place) || ledger.spared.contains(&place))
+}
+
+/// Whether people discarded a change of the record, and no repair came after.
+fn is_record_given_up(world: &World, kind: &Kind, side: Side, id: &RecordId) -> bool {
+    let place = (kind.map.to_owned(), format!("{side} {id}"));
+    world.ledger().discarded.contains(&place)
 }
 
 /// Whether something is parked for a record without number, or for the record it is paired with.
@@ -359,7 +469,8 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
             (ParkReason::Conflict, _) => true,
             (ParkReason::Refused | ParkReason::MassDelete, _) => true,
             (ParkReason::Oscillating, _) => world.quarrels,
-            (ParkReason::Fault | ParkReason::Held, _) => false,
+            (ParkReason::Held, _) => world.ledger().kept_aside,
+            (ParkReason::Fault, _) => false,
             (ParkReason::WaitingForKey | ParkReason::Validation, None) => false,
         };
         if !holds {
@@ -447,6 +558,10 @@ pub fn bounded_writes(world: &World, crashes: u64, bounces: u32) {
     let ledger = &mut *world.ledger();
     let (edits, writes) = (ledger.counted("edits"), ledger.counted("writes"));
     let mut bound = bound(ledger, edits, crashes);
+    if world.operated {
+        // A field that is new and a repair touch records again.
+        bound += edits;
+    }
     if world.quarrels {
         // Each edit may set the two off again, until the brake holds them.
         bound += edits * (u64::from(bounces) + 1);

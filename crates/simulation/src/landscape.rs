@@ -5,7 +5,6 @@
 //! value map, and a one-way field. [`TERMS`] and [`CUSTOMERS`] say once, independently of the map
 //! engine, which columns belong together; the checkers read only that.
 
-use crate::plan::Plan;
 use duet_engine::Project;
 use duet_map::CompiledMap;
 use duet_map::file::MapFile;
@@ -189,24 +188,34 @@ pub fn compile(
     files: impl IntoIterator<Item = String>,
     companies: impl IntoIterator<Item = String>,
 ) -> Result<Project, String> {
-    let maps = files
+    let each = compile_each(files, &left_schemas(), &right_schemas())?;
+    let maps = each.into_iter().map(|(_, map)| map);
+    Ok(Project::build(
+        maps.collect::<Result<Vec<_>, String>>()?,
+        companies,
+    ))
+}
+
+/// A map file, and the map that it makes or the reason why it makes none.
+pub type Compiled = (MapFile, Result<CompiledMap, String>);
+
+/// Map files, each compiled by itself against what the systems say of their tables. The reason of
+/// one that does not compile stands in its place.
+pub fn compile_each(
+    files: impl IntoIterator<Item = String>,
+    left: &SchemaSet,
+    right: &SchemaSet,
+) -> Result<Vec<Compiled>, String> {
+    files
         .into_iter()
         .map(|text| {
             let file = MapFile::parse(&text, "simulation.yaml").map_err(|e| format!("{e:?}"))?;
-            CompiledMap::compile(&file, &left_schemas(), &right_schemas())
+            let compiled = CompiledMap::compile(&file, left, right)
                 .map(|(map, _)| map)
-                .map_err(|e| format!("{e:?}"))
+                .map_err(|e| format!("{e:?}"));
+            Ok((file, compiled))
         })
-        .collect::<Result<Vec<_>, String>>()?;
-    Ok(Project::build(maps, companies))
-}
-
-/// The maps of a plan, compiled.
-pub fn project(plan: &Plan) -> Result<Project, String> {
-    compile(
-        map_files(plan.master, plan.allocates),
-        COMPANIES.map(str::to_owned),
-    )
+        .collect()
 }
 
 /// The type of a text of so many characters.

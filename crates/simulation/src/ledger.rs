@@ -4,7 +4,9 @@
 //! wrote it and whether the other side has ever seen it. The systems report here what the engine
 //! does to what people entered; the checkers read it at the end.
 
+use crate::plan::Death;
 use duet_map::side::{PerSide, Side};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A broken promise.
@@ -81,13 +83,34 @@ pub struct Ledger {
     /// Birth marks of records that Duet created without learning so and that a person changed
     /// before it looked: nothing tells them from records that people created.
     pub disguised: BTreeSet<String>,
+    /// Moments at which records were modified, as their own systems tell them.
+    pub modified: BTreeSet<(Side, Timestamp)>,
+    /// Birth marks of records that may be created again because a person decided so.
+    pub recalled: BTreeSet<String>,
+    /// What people gave up on purpose, in small letters: values in changes that they discarded.
+    pub renounced: BTreeSet<String>,
+    /// Records of changes that people discarded, by map, side and identifier, and the keys of their
+    /// pairs; the sides may differ there until a repair.
+    pub discarded: BTreeSet<(String, String)>,
+    /// The same of discarded deletions: the survivor is left alone for good.
+    pub spared: BTreeSet<(String, String)>,
+    /// Customers' columns that no map carries (yet): they go with a record that is deleted.
+    pub uncarried: BTreeSet<&'static str>,
+    /// Whether operators kept a queue aside, so that changes may be held.
+    pub kept_aside: bool,
+    /// Whether operators discarded a queue.
+    pub discards_queues: bool,
+    /// The point at which the engine is to die, and how often it may pass it before.
+    death: Option<Death>,
+    /// Whether it has reached that point.
+    dying: bool,
     /// Promises broken so far.
     pub violations: BTreeSet<Violation>,
     /// What happened, for the story of a failing seed.
     pub story: Vec<String>,
     /// How often each kind of thing happened.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Kinds of settlement that were reached.
+    /// Kinds of things that were reached, each with its subject: `settlement: …`, `order: …`.
     pub reached: BTreeSet<String>,
     /// The last number that made a value unlike all others.
     fresh: u64,
@@ -104,6 +127,38 @@ impl Ledger {
     pub fn forget(&mut self) {
         let unsettled = std::mem::take(&mut self.unsettled);
         self.unlearned.extend(unsettled.into_values());
+    }
+
+    /// From now on an engine dies at this point.
+    pub fn awaits(&mut self, death: Death) {
+        self.death = Some(death);
+        self.dying = false;
+    }
+
+    /// An engine reached a point.
+    pub fn passes(&mut self, point: &'static str) {
+        self.reached("point", point);
+        if let Some(death) = &mut self.death
+            && death.point == point
+        {
+            if death.after > 0 {
+                death.after -= 1;
+                return;
+            }
+            self.death = None;
+            self.dying = true;
+            self.reached("death", point);
+        }
+    }
+
+    /// Whether the engine reached the point at which it dies.
+    pub const fn is_dying(&self) -> bool {
+        self.dying
+    }
+
+    /// Notes that something of a subject was reached.
+    pub fn reached(&mut self, subject: &str, what: &str) {
+        self.reached.insert(format!("{subject}: {what}"));
     }
 
     /// Notes a broken promise.

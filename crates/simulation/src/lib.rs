@@ -2,8 +2,9 @@
 //!
 //! 1. [`plan`]: what a seed decides. 2. [`world`], [`system`], [`people`]: two business systems with
 //!    the quirks of the real ones, a bad network, and people who edit both.
+//!    `operators`, `clerks`: people at Duet's own controls; [`files`]: the maps as they have them.
 //! 3. [`timeline`]: virtual time on one thread; [`watched`]: the store under observation.
-//! 4. [`run`]: work, faults and crashes, then rest. 5. [`ledger`], [`checks`]: what must hold;
+//! 4. `session`: one life of Duet after the other; [`run`]: work, faults and crashes, then rest. 5. [`ledger`], [`checks`]: what must hold;
 //!    [`mutation`]: bugs on purpose that the checkers have to find. 6. [`campaign`]: many seeds.
 //!
 //! The engine that runs here is the one that runs in production: only its clock, its systems and
@@ -20,13 +21,18 @@
 
 pub mod campaign;
 pub mod checks;
+mod clerks;
+pub mod coverage;
+pub mod files;
 pub mod landscape;
 pub mod ledger;
 mod mend;
 pub mod mutation;
+mod operators;
 pub mod people;
 pub mod plan;
 mod run;
+mod session;
 pub mod system;
 pub mod timeline;
 pub mod watched;

@@ -2,15 +2,18 @@
 //!
 //! `cargo run --profile simulation -p duet-simulation -- --seeds 0..2000 --mutations`
 
-use duet_simulation::campaign::{campaign, replay};
+use duet_simulation::campaign::{Report, broken, campaign, outcome, replay};
+use duet_simulation::coverage::missing;
 use duet_simulation::{Mutation, Plan, run};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
 const USAGE: &str = "usage: duet-simulation [--seeds FROM..UNTIL] [--mutations]
+       duet-simulation --story SEED
 
   --seeds 0..2000   which seeds to run (default 0..2000)
+  --story 17        tell what happens in one seed, step by step
   --mutations       also run the bugs on purpose and say which checker caught each";
 
 /// A bug that no checker notices within so many seeds is not noticed.
@@ -35,6 +38,13 @@ fn main() -> ExitCode {
                 };
                 seeds = wanted;
             }
+            "--story" => {
+                let Some(seed) = arguments.next().and_then(|text| text.parse().ok()) else {
+                    eprintln!("--story takes a number\n\n{USAGE}");
+                    return ExitCode::from(2);
+                };
+                return tell(seed);
+            }
             "--help" | "-h" => {
                 println!("{USAGE}");
                 return ExitCode::SUCCESS;
@@ -58,13 +68,7 @@ fn main() -> ExitCode {
     for (what, count) in &report.counts {
         println!("{count:>10}  {what}");
     }
-    println!(
-        "\n{} kinds of settlement, and how many seeds reached each:",
-        report.reached.len()
-    );
-    for (what, count) in &report.reached {
-        println!("{count:>10}  {what}");
-    }
+    print_reached(&report);
     for (seed, text) in &report.failures {
         println!("\nseed {seed}:\n{text}\n  replay: {}", replay(*seed));
     }
@@ -76,6 +80,45 @@ fn main() -> ExitCode {
     } else {
         println!("\n{} seeds failed", report.failures.len());
         ExitCode::FAILURE
+    }
+}
+
+/// Prints what was reached, subject by subject, and what was not.
+fn print_reached(report: &Report) {
+    let mut subject = "";
+    for (what, count) in &report.reached {
+        let (of, what) = what.split_once(": ").unwrap_or(("", what));
+        if of != subject {
+            subject = of;
+            let kinds = report.reached.keys();
+            let kinds = kinds.filter(|key| key.starts_with(&format!("{of}: ")));
+            println!(
+                "\n{of}: {} kinds, and how many seeds reached each",
+                kinds.count()
+            );
+        }
+        println!("{count:>10}  {what}");
+    }
+    println!("\nnever reached:");
+    for what in missing(report) {
+        println!("            {what}");
+    }
+}
+
+/// Tells what happens in one seed.
+fn tell(seed: u64) -> ExitCode {
+    let plan = Plan::new(seed);
+    let outcome = outcome(&plan);
+    println!("{plan:#?}");
+    if let Ok(outcome) = &outcome {
+        println!("{}", outcome.story.join("\n"));
+    }
+    match broken(&outcome) {
+        None => ExitCode::SUCCESS,
+        Some(broken) => {
+            println!("{broken}");
+            ExitCode::FAILURE
+        }
     }
 }
 

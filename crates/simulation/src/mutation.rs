@@ -53,11 +53,15 @@ pub enum Mutation {
     HalfTransaction,
     /// Nothing counts how often the two sides rewrite each other.
     NoBrake,
+    /// A map counts as read whole whatever happened to it.
+    SkipReading,
+    /// What queued while a map was paused is discarded although nobody said so.
+    DiscardQueue,
 }
 
 impl Mutation {
     /// Every one.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::ForgetImage,
         Self::CursorFirst,
         Self::DropIntent,
@@ -75,6 +79,8 @@ impl Mutation {
         Self::Miscount,
         Self::HalfTransaction,
         Self::NoBrake,
+        Self::SkipReading,
+        Self::DiscardQueue,
     ];
 
     /// Spoils what is about to be journaled.

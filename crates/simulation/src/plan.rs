@@ -1,6 +1,7 @@
 //! What a seed decides: the size of the world, its quirks, its faults and when the engine dies.
 
 use duet_engine::Settings;
+use duet_engine::failpoint::POINTS;
 use duet_map::side::{PerSide, Side};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -29,6 +30,43 @@ pub struct Faults {
     pub doubled_notice: f64,
     /// From when until when the system answers nothing at all.
     pub down: Vec<(Duration, Duration)>,
+}
+
+/// What operators do at Duet's own controls while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operations {
+    /// How many orders they give.
+    pub orders: u32,
+    /// Longest pause between two of them.
+    pub gap: Duration,
+    /// The left column of a field that the customers' map gets only in its next version.
+    pub lacks: Option<&'static str>,
+    /// Whether environments move to another address.
+    pub relinks: bool,
+    /// Whether what queued during a pause may be discarded.
+    pub discards: bool,
+}
+
+/// Who decides where both sides changed one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policies {
+    /// The word of the maps: `master`, `latest` or `manual`.
+    pub maps: &'static str,
+    /// The words of fields, by their left column.
+    pub fields: Vec<(&'static str, &'static str)>,
+    /// By how many milliseconds the clock of either side is wrong.
+    pub clocks: PerSide<i64>,
+    /// How often clerks decide, edit, discard and retry what waits while people work.
+    pub clerks: u32,
+}
+
+/// A point at which the engine dies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    /// The point, one of [`duet_engine::failpoint::POINTS`].
+    pub point: &'static str,
+    /// How often it is reached before.
+    pub after: u32,
 }
 
 /// Everything that one seed decides, printed with every failure.
@@ -69,6 +107,12 @@ pub struct Plan {
     pub latency: Duration,
     /// After how many polls each of the first engines is killed.
     pub crashes: Vec<u64>,
+    /// At which points the engines after them die.
+    pub deaths: Vec<Death>,
+    /// What operators do; `None`: nobody touches a running Duet.
+    pub operations: Option<Operations>,
+    /// Who decides conflicts; `None`: the master, and nobody tells when a record was modified.
+    pub policies: Option<Policies>,
     /// Whether the end is reached by live sync rather than by applying until nothing is left.
     pub ends_live: bool,
     /// What the engine is set to.
@@ -89,7 +133,66 @@ impl Plan {
             left: both || random.random_bool(0.05),
             right: both || random.random_bool(0.05),
         };
+        if source(seed, "wide").random_bool(0.5) {
+            plan.widen();
+        }
         plan
+    }
+
+    /// Draws what half of the seeds have beside the rest. Each has a source of its own, so that what
+    /// is added later leaves the others as they are.
+    fn widen(&mut self) {
+        let random = &mut source(self.seed, "operations");
+        if random.random_bool(0.6) {
+            self.operations = Some(Operations {
+                orders: random.random_range(1..12),
+                gap: Duration::from_millis([300, 3_000, 15_000][random.random_range(0..3)]),
+                lacks: [
+                    None,
+                    Some("City"),
+                    Some("CreditLimit"),
+                    Some("OrganizationName"),
+                ][random.random_range(0..4)],
+                relinks: random.random_bool(0.3),
+                discards: random.random_bool(0.4),
+            });
+        }
+        let random = &mut source(self.seed, "policies");
+        if random.random_bool(0.6) {
+            const WORDS: [&str; 3] = ["master", "latest", "manual"];
+            let word = |random: &mut StdRng| WORDS[random.random_range(0..WORDS.len())];
+            let maps = word(random);
+            let columns = ["OrganizationName", "City", "CreditLimit"];
+            let own = columns.map(|column| (column, random.random_bool(0.3), word(random)));
+            let wrong = |random: &mut StdRng| random.random_range(-3_000..=3_000);
+            self.policies = Some(Policies {
+                maps,
+                fields: own
+                    .into_iter()
+                    .filter(|(_, has, _)| *has)
+                    .map(|(column, _, word)| (column, word))
+                    .collect(),
+                clocks: PerSide {
+                    left: wrong(random),
+                    right: wrong(random),
+                },
+                clerks: random.random_range(0..8),
+            });
+            self.settings.clock_skew =
+                Duration::from_secs([0, 2, 5, 60][random.random_range(0..4)]);
+        }
+        let random = &mut source(self.seed, "deaths");
+        if random.random_bool(0.4) {
+            self.deaths = (0..random.random_range(1..4))
+                .map(|_| {
+                    let most = [2, 8, 40][random.random_range(0..3)];
+                    Death {
+                        point: POINTS[random.random_range(0..POINTS.len())],
+                        after: random.random_range(0..most),
+                    }
+                })
+                .collect();
+        }
     }
 
     /// The part of a seed's plan that is decided first: nothing is wrong with the store, and no
@@ -133,10 +236,24 @@ impl Plan {
             },
             latency: Duration::from_millis([0, 3, 80, 900][random.random_range(0..4)]),
             crashes,
+            deaths: Vec::new(),
+            operations: None,
+            policies: None,
             ends_live: random.random_bool(0.3),
             settings: settings(random),
         }
     }
+}
+
+/// The source of what a seed decides about one subject.
+fn source(seed: u64, subject: &str) -> StdRng {
+    // FNV-1a, so that subjects have sources far apart.
+    let far = subject
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    StdRng::seed_from_u64(seed ^ far)
 }
 
 fn faults(random: &mut StdRng, span: u64) -> Faults {

@@ -3,21 +3,23 @@
 //! again.
 
 use crate::checks;
-use crate::landscape::project;
+use crate::clerks::Clerks;
+use crate::landscape::KINDS;
 use crate::ledger::Violation;
 use crate::mend::Menders;
-use crate::mutation::{MutatedSystem, Mutation};
+use crate::mutation::Mutation;
+use crate::operators::Operators;
 use crate::people::People;
 use crate::plan::Plan;
+use crate::session::{Host, words};
 use crate::timeline::{Ended, Task, run_session};
 use crate::watched::WatchedStore;
 use crate::world::World;
-use duet_engine::{Engine, EngineError, Parts};
-use duet_map::side::{PerSide, Side};
+use duet_engine::Engine;
+use duet_engine::reconcile::CompareOptions;
+use duet_map::side::Side;
 use duet_store::change::{ParkReason, ParkedFilter};
 use duet_store::store::Store;
-use duet_systems::System;
-use futures::future::{Either, select};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +37,7 @@ pub struct Outcome {
     pub story: Vec<String>,
     /// How often each kind of thing happened.
     pub counts: BTreeMap<&'static str, u64>,
-    /// Kinds of settlement that were reached: what each did to its pair and how its change ended.
+    /// What was reached, each with its subject: kinds of settlement, states, orders, points.
     pub reached: BTreeSet<String>,
 }
 
@@ -59,66 +61,55 @@ struct Run<'a> {
     plan: &'a Plan,
     world: Arc<World>,
     store: Arc<WatchedStore>,
-    mutation: Option<Mutation>,
+    host: Host<'a>,
 }
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, world: Arc<World>, mutation: Option<Mutation>) -> Result<Self, String> {
         let store = WatchedStore::new(world.clone(), mutation).map_err(|e| e.to_string())?;
+        let store = Arc::new(store);
         Ok(Self {
             plan,
+            host: Host::new(plan, world.clone(), store.clone(), mutation),
             world,
-            store: Arc::new(store),
-            mutation,
+            store,
         })
-    }
-
-    fn engine(&self) -> Result<Engine, String> {
-        let system = |side: Side| -> Arc<dyn System> {
-            let system = self.world.system(side).clone();
-            match self.mutation {
-                Some(mutation) => Arc::new(MutatedSystem::new(system, mutation)),
-                None => system,
-            }
-        };
-        Ok(Engine::new(Parts {
-            project: project(self.plan)?,
-            systems: PerSide::from_fn(system),
-            store: self.store.clone(),
-            clock: self.world.timeline.clone(),
-            settings: self.plan.settings.clone(),
-            progress: Arc::new(()),
-            seed: self.plan.seed,
-        }))
     }
 
     fn through(&self) -> Result<(), String> {
         let mut people = People::new(self.plan, &self.world);
         people.begin();
         let done = &AtomicBool::new(false);
+        let operators = Operators::new(self.plan, &self.world, self.store.clone());
+        let clerks = self.clerks();
         let mut beside = Some(Task::new(async move {
-            people.work().await;
+            if self.world.operated {
+                let operators = async {
+                    if let Some(operators) = operators {
+                        operators.work().await;
+                    }
+                };
+                let clerks = clerks.work(|| self.host.project());
+                futures::future::join3(people.work(), operators, clerks).await;
+            } else {
+                people.work().await;
+            }
             done.store(true, Ordering::Relaxed);
         }));
 
         for polls in &self.plan.crashes {
-            self.tell("the engine starts, and will be killed");
-            let session = Task::new(self.live(done, Duration::from_secs(20)));
-            match run_session(&self.world.timeline, session, &mut beside, Some(*polls)) {
-                Ended::Crashed => {
-                    let ledger = &mut *self.world.ledger();
-                    ledger.count("crashes");
-                    ledger.forget();
-                }
-                ended => self.expect_end(ended)?,
-            }
+            self.kill(done, &mut beside, &|polled| polled >= *polls)?;
         }
-        self.tell("the engine starts");
-        let session = Task::new(self.live(done, Duration::from_secs(30)));
-        let ended = run_session(&self.world.timeline, session, &mut beside, None);
+        for death in &self.plan.deaths {
+            self.world.ledger().awaits(death.clone());
+            self.kill(done, &mut beside, &|_| self.world.ledger().is_dying())?;
+        }
+        self.host.tell("the engine starts");
+        let session = Task::new(self.host.live(done, Duration::from_secs(30)));
+        let ended = run_session(&self.world.timeline, session, &mut beside, &|_| false);
         self.expect_end(ended)?;
 
-        self.tell("everything heals");
+        self.host.tell("everything heals");
         self.world.heal();
         self.settle(&mut beside)?;
         self.alone(&mut beside, self.check(false))?;
@@ -126,6 +117,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.mend(&mut beside)?;
+        self.repair(&mut beside)?;
         self.alone(&mut beside, self.check(true))?;
         if !self.world.ledger().violations.is_empty() {
             return Ok(());
@@ -133,79 +125,23 @@ impl<'a> Run<'a> {
         self.rest(&mut beside)
     }
 
-    fn tell(&self, line: &str) {
-        let at = self.world.timeline.elapsed().as_secs_f64();
-        self.world
-            .ledger()
-            .story
-            .push(format!("{at:>9.3} ---- {line}"));
-    }
-
-    /// Live sync, until people are done and some time has passed since. An engine that ends because
-    /// its store is full is started again, as a service manager does.
-    async fn live(&self, done: &AtomicBool, after: Duration) -> Result<(), String> {
-        loop {
-            match self.session(&self.engine()?, done, after).await {
-                Err(EngineError::Store(_)) if self.world.disk_runs_full() => {
-                    self.tell("the engine ended because its store is full, and starts again");
-                    self.world.ledger().forget();
-                    self.world.timeline.pause(Duration::from_secs(1)).await;
-                }
-                ended => return ended.map_err(|error| words(&error)),
-            }
-        }
-    }
-
-    /// One life of an engine, with notices coming in.
-    async fn session(
+    /// One life that ends when `killed` says so, told how often the engine was polled.
+    fn kill(
         &self,
-        engine: &Engine,
         done: &AtomicBool,
-        after: Duration,
-    ) -> Result<(), EngineError> {
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let control = async {
-            loop {
-                self.world.timeline.pause(Duration::from_secs(1)).await;
-                if done.load(Ordering::Relaxed) {
-                    break;
-                }
+        beside: &mut Option<Task<'_, ()>>,
+        killed: &dyn Fn(u64) -> bool,
+    ) -> Result<(), String> {
+        self.host.tell("the engine starts, and will be killed");
+        let session = Task::new(self.host.live(done, Duration::from_secs(20)));
+        match run_session(&self.world.timeline, session, beside, killed) {
+            Ended::Crashed => {
+                let ledger = &mut *self.world.ledger();
+                ledger.count("crashes");
+                ledger.forget();
+                Ok(())
             }
-            self.world.timeline.pause(after).await;
-            // The receiver may be gone, and then there is nobody to stop.
-            let _ = stop.send(true);
-            std::future::pending::<()>().await;
-        };
-        let outside = futures::future::join(control, self.deliver(engine));
-        match select(Box::pin(engine.run(stopped)), Box::pin(outside)).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right(_) => Ok(()),
-        }
-    }
-
-    /// Brings notices to the engine; one that is not taken in is sent again later.
-    async fn deliver(&self, engine: &Engine) {
-        loop {
-            let mut next = Duration::from_millis(700);
-            for side in Side::BOTH {
-                let now = self.world.timeline.elapsed();
-                let system = self.world.system(side);
-                match system.next_notice() {
-                    Some((due, number, body))
-                        if due <= now && engine.notice(side, &body).await.is_ok() =>
-                    {
-                        system.received(due, number);
-                        next = Duration::ZERO;
-                    }
-                    Some((due, _, _)) => next = next.min(due.saturating_sub(now)),
-                    None => {}
-                }
-            }
-            if next.is_zero() {
-                crate::timeline::step_aside().await;
-            } else {
-                self.world.timeline.pause(next).await;
-            }
+            ended => self.expect_end(ended),
         }
     }
 
@@ -223,15 +159,17 @@ impl<'a> Run<'a> {
                 .retry(&faults, now)
                 .await
                 .map_err(|e| e.to_string())?;
-            if live {
+            if live || !self.is_read_whole().await? {
                 let patience = self.plan.settings.sweep_every * 2 + Duration::from_secs(150);
-                self.live(done, patience).await?;
+                self.host.live(done, patience).await?;
+                if !self.is_read_whole().await? {
+                    let what = "a map's existing rows are still to be read";
+                    self.world.ledger().violated("lifecycle", what);
+                }
                 // Nothing is left for others to do, but for what is tried again from time to time.
                 let (_, before) = self.world.figures();
-                self.engine()?
-                    .quiesce()
-                    .await
-                    .map_err(|error| words(&error))?;
+                let engine = self.host.engine()?;
+                engine.quiesce().await.map_err(|error| words(&error))?;
                 let (_, after) = self.world.figures();
                 if after > before {
                     let what = format!("live sync had left {} writes undone", after - before);
@@ -239,7 +177,7 @@ impl<'a> Run<'a> {
                 }
                 Ok(())
             } else {
-                let engine = self.engine()?;
+                let engine = self.host.engine()?;
                 if !engine.is_synced().await.map_err(|error| words(&error))? {
                     engine.sync().await.map_err(|error| words(&error))?;
                 }
@@ -247,6 +185,17 @@ impl<'a> Run<'a> {
                 engine.quiesce().await.map_err(|error| words(&error))
             }
         })
+    }
+
+    /// Whether existing rows have been read for every map that is known, and every map is as it is
+    /// written down.
+    async fn is_read_whole(&self) -> Result<bool, String> {
+        if !self.world.operated {
+            return Ok(true);
+        }
+        let definitions = self.store.definitions().await;
+        let definitions = definitions.map_err(|error| error.to_string())?;
+        Ok(definitions.len() > KINDS.len() && definitions.iter().all(|one| one.whole))
     }
 
     /// Brings every notice that is on its way.
@@ -267,7 +216,7 @@ impl<'a> Run<'a> {
         beside: &mut Option<Task<'_, ()>>,
         work: impl Future<Output = Result<(), String>> + 't,
     ) -> Result<(), String> {
-        let ended = run_session(&self.world.timeline, Task::new(work), beside, None);
+        let ended = run_session(&self.world.timeline, Task::new(work), beside, &|_| false);
         self.expect_end(ended)
     }
 
@@ -285,10 +234,14 @@ impl<'a> Run<'a> {
         let checked = async {
             checks::nothing_pending(world, store).await?;
             checks::convergence(world, store, strictly).await?;
+            if strictly {
+                checks::decided(world, store).await?;
+            }
             if !strictly {
                 checks::parked_for_a_reason(world, store).await?;
                 checks::nothing_lost(world, store).await?;
-                let crashes = u64::try_from(self.plan.crashes.len()).unwrap_or(u64::MAX);
+                let crashes = self.plan.crashes.len() + self.plan.deaths.len();
+                let crashes = u64::try_from(crashes).unwrap_or(u64::MAX);
                 checks::bounded_writes(world, crashes, self.plan.settings.bounces);
             }
             Ok(())
@@ -298,10 +251,18 @@ impl<'a> Run<'a> {
             .map_err(|error: duet_store::StoreError| error.to_string())
     }
 
+    fn clerks(&self) -> Clerks<'_> {
+        Clerks::new(self.plan, &self.world, self.store.clone())
+    }
+
     /// People do what the messages of parked changes ask for, until nothing is parked.
     fn mend(&self, beside: &mut Option<Task<'_, ()>>) -> Result<(), String> {
         let mut menders = Menders::new(self.plan, &self.world);
-        for _ in 0..MENDING {
+        let mut clerks = self.clerks();
+        for round in 0..MENDING {
+            // Some decide in Duet, some at their own side.
+            let decides =
+                self.plan.policies.is_some() && (self.plan.seed.is_multiple_of(2) || round > 0);
             let mut open = Vec::new();
             self.alone(beside, async {
                 open = self
@@ -313,11 +274,27 @@ impl<'a> Run<'a> {
             })?;
             // Where both sides rewrite each other's values, no value is a way out.
             open.retain(|park| !self.world.quarrels || park.reason != ParkReason::Oscillating);
-            if open.is_empty() {
+            let mut decided = 0;
+            if self.world.operated {
+                self.alone(beside, async {
+                    let project = self.host.project()?;
+                    clerks.retry_held().await.map_err(|e| e.to_string())?;
+                    if decides {
+                        let all = clerks.decide_all(&project, round > 0).await;
+                        decided = all.map_err(|e| e.to_string())?;
+                    }
+                    Ok(())
+                })?;
+            }
+            if open.is_empty() && decided == 0 {
                 break;
             }
+            if decides {
+                open.retain(|park| park.reason != ParkReason::Conflict);
+            }
             for park in &open {
-                self.tell(&format!("people mend {}", checks::words(park)));
+                self.host
+                    .tell(&format!("people mend {}", checks::words(park)));
                 self.world.ledger().count(reason(park.reason));
                 menders.mend(park);
             }
@@ -326,12 +303,47 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Where people discarded changes, the sides differ until somebody compares and repairs them.
+    fn repair(&self, beside: &mut Option<Task<'_, ()>>) -> Result<(), String> {
+        if self.world.ledger().discarded.is_empty() {
+            return Ok(());
+        }
+        self.host.tell("people compare and repair");
+        for _ in 0..MENDING {
+            let mut journaled = 0;
+            self.alone(beside, async {
+                let engine = self.host.engine()?;
+                let options = CompareOptions {
+                    listed: usize::MAX,
+                    ..CompareOptions::default()
+                };
+                let found = engine.compare(&options).await;
+                let found = found.map_err(|error| words(&error))?;
+                let delete = self.plan.seed.is_multiple_of(2);
+                let steps = engine.plan_repair(&found.differences, delete);
+                for step in &steps {
+                    self.host.tell(&format!("repair {step:?}"));
+                }
+                let steps = engine.journal_repair(&steps).await;
+                journaled = steps.map_err(|error| words(&error))?;
+                Ok(())
+            })?;
+            if journaled == 0 {
+                break;
+            }
+            self.settle(beside)?;
+            self.mend(beside)?;
+        }
+        self.world.ledger().discarded.clear();
+        Ok(())
+    }
+
     /// Nothing is written once everything agrees, not even by another whole sync.
     fn rest(&self, beside: &mut Option<Task<'_, ()>>) -> Result<(), String> {
-        self.tell("everything rests");
+        self.host.tell("everything rests");
         let (_, before) = self.world.figures();
         self.alone(beside, async {
-            let engine = self.engine()?;
+            let engine = self.host.engine()?;
             engine.quiesce().await.map_err(|error| words(&error))?;
             engine.sync().await.map_err(|error| words(&error))?;
             engine.quiesce().await.map_err(|error| words(&error))
@@ -358,8 +370,4 @@ fn reason(reason: ParkReason) -> &'static str {
         ParkReason::Held => "parked: held",
         ParkReason::MassDelete => "parked: mass delete",
     }
-}
-
-fn words(error: &EngineError) -> String {
-    format!("the engine ended: {error}")
 }

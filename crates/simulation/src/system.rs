@@ -28,7 +28,7 @@ use duet_systems::{
     Changes, ChangesRequest, Class, Cursor, Find, Found, Notice, Page, SnapshotRequest, System,
     SystemError, Write, Written,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use network::Network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -129,6 +129,8 @@ pub struct ModelSystem {
     schemas: SchemaSet,
     rewriting: Option<Rewriting>,
     rule: Option<Rule>,
+    /// By how much the clock is wrong that follows the world's; `None`: there is none.
+    wrong: Option<SignedDuration>,
     /// How many records a page of a whole read holds.
     page: usize,
     /// Whether earlier states are kept, the ledger is told and notices are posted.
@@ -160,6 +162,7 @@ impl ModelSystem {
             schemas,
             rewriting: None,
             rule: None,
+            wrong: None,
             page: PAGE,
             recorded: true,
             relists: !quirks.modern,
@@ -198,6 +201,21 @@ impl ModelSystem {
     pub fn ruled(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
+    }
+
+    /// Records tell when they were modified, by a clock that follows the world's and is wrong by so
+    /// much.
+    #[must_use]
+    pub fn dated(mut self, wrong: SignedDuration) -> Self {
+        self.wrong = Some(wrong);
+        self
+    }
+
+    /// What the clock shows that follows the world's.
+    fn shown(&self) -> Option<Timestamp> {
+        let elapsed = SignedDuration::try_from(self.timeline.elapsed()).ok()?;
+        let shown = elapsed.checked_add(self.wrong?)?;
+        self.timeline.began().checked_add(shown).ok()
     }
 
     /// Whole reads, and in a story reads of changes, have pages of so many records.

@@ -36,6 +36,11 @@ impl Timeline {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When the simulation began.
+    pub fn began(&self) -> Timestamp {
+        Timestamp::from_second(BEGIN).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
     /// How long the simulation has lasted.
     pub fn elapsed(&self) -> Duration {
         self.state().now
@@ -66,7 +71,7 @@ impl Timeline {
 #[async_trait]
 impl Clock for Timeline {
     fn now(&self) -> Timestamp {
-        let begin = Timestamp::from_second(BEGIN).unwrap_or(Timestamp::UNIX_EPOCH);
+        let begin = self.began();
         SignedDuration::try_from(self.elapsed())
             .ok()
             .and_then(|elapsed| begin.checked_add(elapsed).ok())
@@ -178,7 +183,7 @@ impl<'a, T> Task<'a, T> {
 pub enum Ended<T> {
     /// The main task ended.
     Done(T),
-    /// The main task was dropped after the number of polls that was asked for.
+    /// The main task was dropped where it stood.
     Crashed,
     /// Everybody waits for something that will never happen.
     Stalled,
@@ -189,19 +194,19 @@ pub enum Ended<T> {
 /// Most polls of one session's main task.
 const PATIENCE: u64 = 60_000;
 
-/// Runs a main task, with another beside it that outlives it, until the main task ends or was
-/// polled `polls` times, which is how a process that is killed looks from inside.
+/// Runs a main task, with another beside it that outlives it, until the main task ends or `killed`
+/// says so, told how often it was polled: a process that is killed looks like that from inside.
 pub fn run_session<T>(
     timeline: &Timeline,
     main: Task<'_, T>,
     beside: &mut Option<Task<'_, ()>>,
-    polls: Option<u64>,
+    killed: &dyn Fn(u64) -> bool,
 ) -> Ended<T> {
     let mut main = main;
     let mut polled = 0;
     loop {
         let mut moved = false;
-        if polls.is_some_and(|polls| polled >= polls) {
+        if killed(polled) {
             return Ended::Crashed;
         }
         if polled > PATIENCE {

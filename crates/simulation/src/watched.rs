@@ -2,7 +2,10 @@
 //! goes unseen by the story. Every call lets others go first, before and after, so that the engine
 //! may die between two steps as well as between a commit and what follows it.
 
+use crate::checks;
+use crate::landscape::{CUSTOMERS, kind_of};
 use crate::mutation::Mutation;
+use crate::system::tracked_text;
 use crate::timeline::step_aside;
 use crate::world::World;
 use async_trait::async_trait;
@@ -10,11 +13,13 @@ use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_store::StoreError;
 use duet_store::accounting::AuditLine;
-use duet_store::change::{Amendment, Change, NewChange, Park, Parked, ParkedFilter};
-use duet_store::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
+use duet_store::change::{Amendment, Change, ChangeKind, NewChange, Park, Parked, ParkedFilter};
+use duet_store::conflict::{
+    Conflict, ConflictFilter, Decision, FieldConflict, NewConflict, OpenConflict,
+};
 use duet_store::health::Health;
 use duet_store::intent::{Intent, Sent};
-use duet_store::lifecycle::{Alert, Columns, Definition, Order};
+use duet_store::lifecycle::{Alert, Columns, Definition, Order, Queue};
 use duet_store::pair::Pair;
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
@@ -87,6 +92,11 @@ impl WatchedStore {
             {
                 continue;
             }
+            // For a map that was stopped, or that is to be read whole for another reason, a whole read
+            // brings what is not journaled now.
+            if self.world.operated && !self.is_whole(side, table).await? {
+                continue;
+            }
             let journaled: BTreeSet<&RecordId> = capture
                 .changes
                 .iter()
@@ -106,6 +116,13 @@ impl WatchedStore {
             }
         }
         Ok(())
+    }
+
+    /// Whether existing rows were read for every map of a table.
+    async fn is_whole(&self, side: Side, table: &str) -> Result<bool, StoreError> {
+        let definitions = self.inner.definitions().await?;
+        let map = kind_of(side, table).map_or("companies", |kind| kind.map);
+        Ok(definitions.iter().any(|one| one.map == map && one.whole))
     }
 
     async fn spoil(
@@ -136,6 +153,48 @@ impl WatchedStore {
             doing: "write",
             source: "database or disk is full".into(),
         })
+    }
+
+    /// What others may do between two steps of an operator, or of the engine on his behalf. Where
+    /// nobody operates, there is no such moment.
+    async fn pace(&self) -> Result<(), StoreError> {
+        if !self.world.operated {
+            return Ok(());
+        }
+        step_aside().await;
+        self.room()
+    }
+
+    /// The map of a settlement's change.
+    async fn map_of(&self, settlement: &Settlement) -> Result<String, StoreError> {
+        let change = self.inner.change(settlement.seq).await?;
+        Ok(change.map_or_else(String::new, |change| change.change.map))
+    }
+
+    /// Notes that people gave a change up.
+    async fn renounce(&self, seq: i64, pair: Option<&Key>) -> Result<(), StoreError> {
+        let Some(change) = self.inner.change(seq).await? else {
+            return Ok(());
+        };
+        let change = change.change;
+        let ledger = &mut *self.world.ledger();
+        let record = format!("{} {}", change.side, change.record);
+        let mut places = vec![
+            (change.map.clone(), record),
+            (change.map.clone(), change.key.0),
+        ];
+        places.extend(pair.map(|key| (change.map.clone(), key.0.clone())));
+        ledger.discarded.extend(places.iter().cloned());
+        match change.kind {
+            ChangeKind::Delete => ledger.spared.extend(places),
+            ChangeKind::Upsert { row, .. } => {
+                let texts = row.iter().filter_map(|(_, value)| tracked_text(value));
+                ledger
+                    .renounced
+                    .extend(texts.map(|text| text.to_lowercase()));
+            }
+        }
+        Ok(())
     }
 
     fn tell(&self, line: String) {
@@ -298,16 +357,18 @@ impl Store for WatchedStore {
                     duet_store::settlement::PairWrite::Update { id, body, .. } =>
                         format!(", pair {id} {} {:?}", body.key, body.state),
                 },
-                if settlement.conflict.is_some() {
-                    ", with a conflict"
-                } else {
-                    ""
-                }
+                settlement
+                    .conflict
+                    .as_ref()
+                    .map_or_else(String::new, |conflict| format!(
+                        ", with a conflict: {}",
+                        fields(&conflict.fields)
+                    ))
             ));
         }
         for settlement in &settlements {
-            let kind = kind_of(settlement);
-            self.world.ledger().reached.insert(kind);
+            let kind = settlement_kind(settlement);
+            self.world.ledger().reached("settlement", &kind);
             if let PairWrite::Insert(body) | PairWrite::Update { body, .. } = &settlement.pair {
                 let ledger = &mut *self.world.ledger();
                 for side in Side::BOTH {
@@ -319,6 +380,37 @@ impl Store for WatchedStore {
                         .paired
                         .extend(record.map(|record| record.0.clone()));
                 }
+            }
+        }
+        for settlement in &settlements {
+            let map = self.map_of(settlement).await?;
+            for conflict in [&settlement.conflict].into_iter().flatten() {
+                checks::by_the_rule(&self.world, &map, conflict);
+                let what = format!("{:?} by {}", conflict.kind, conflict.policy);
+                self.world.ledger().reached("conflict", &what);
+            }
+            if let OpenConflict::Waits(conflict) = &settlement.open_conflict {
+                checks::by_the_rule(&self.world, &map, conflict);
+                let what = format!("{:?} waits, by {}", conflict.kind, conflict.policy);
+                self.world.ledger().reached("conflict", &what);
+            }
+            if let Outcome::Parked { park, .. } = &settlement.outcome {
+                self.world
+                    .ledger()
+                    .reached("parked", &format!("{:?}", park.reason));
+            }
+            if let Outcome::Discarded(why) = &settlement.outcome {
+                let ledger = &mut *self.world.ledger();
+                if why.starts_with("discarded when") && !ledger.discards_queues {
+                    ledger.violated("discard", format!("nobody said so: {why}"));
+                }
+            }
+            if matches!(&settlement.outcome, Outcome::Discarded(_)) {
+                let pair = match &settlement.pair {
+                    PairWrite::Insert(body) | PairWrite::Update { body, .. } => Some(&body.key),
+                    PairWrite::Keep => None,
+                };
+                self.renounce(settlement.seq, pair).await?;
             }
         }
         let settled = self.inner.settle(settlements, now).await?;
@@ -400,6 +492,19 @@ impl Store for WatchedStore {
     }
 
     async fn set_map_status(&self, status: MapStatus) -> Result<(), StoreError> {
+        self.pace().await?;
+        self.world
+            .ledger()
+            .reached("state", &format!("{:?}", status.state));
+        self.tell(format!(
+            "shows {} as {:?}{}",
+            status.map,
+            status.state,
+            status
+                .error
+                .as_deref()
+                .map_or(String::new(), |error| format!(": {error}"))
+        ));
         self.inner.set_map_status(status).await
     }
 
@@ -407,8 +512,23 @@ impl Store for WatchedStore {
         self.inner.map_statuses().await
     }
 
-    async fn set_orders(&self, orders: Vec<Order>) -> Result<(), StoreError> {
-        self.inner.set_orders(orders).await
+    async fn set_orders(&self, mut orders: Vec<Order>) -> Result<(), StoreError> {
+        self.pace().await?;
+        let statuses = self.inner.map_statuses().await?;
+        for order in &orders {
+            let state = statuses.iter().find(|status| status.map == order.map);
+            let state = state.map_or("unknown".to_owned(), |one| format!("{:?}", one.state));
+            let (wanted, queue) = (order.wanted, order.queue);
+            let what = format!("{wanted:?}, {queue:?}, by {:?} while {state}", order.cause);
+            self.world.ledger().reached("order", &what);
+        }
+        if self.mutation == Some(Mutation::DiscardQueue) {
+            for order in orders.iter_mut().filter(|one| one.up_to > 0) {
+                order.queue = Queue::Discard;
+            }
+        }
+        self.inner.set_orders(orders).await?;
+        self.pace().await
     }
 
     async fn orders(&self) -> Result<Vec<Order>, StoreError> {
@@ -427,7 +547,14 @@ impl Store for WatchedStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.inner.hold(map, up_to, park, limit, now).await
+        self.pace().await?;
+        let held = self.inner.hold(map, up_to, park, limit, now).await?;
+        if held > 0 {
+            self.world.ledger().reached("parked", "Held");
+        }
+        self.check_books().await?;
+        self.pace().await?;
+        Ok(held)
     }
 
     async fn definitions(&self) -> Result<Vec<Definition>, StoreError> {
@@ -436,10 +563,34 @@ impl Store for WatchedStore {
 
     async fn define(
         &self,
-        definition: Definition,
+        mut definition: Definition,
         forget: Option<Columns>,
     ) -> Result<(), StoreError> {
-        self.inner.define(definition, forget).await
+        definition.whole |= self.mutation == Some(Mutation::SkipReading);
+        self.pace().await?;
+        self.tell(format!(
+            "defines {} {}, {}read whole{}",
+            definition.map,
+            definition.version,
+            if definition.whole { "" } else { "not " },
+            if forget.is_some() {
+                ", and forgets"
+            } else {
+                ""
+            }
+        ));
+        if definition.map == CUSTOMERS.map {
+            let text = definition.text.to_uppercase();
+            let open = CUSTOMERS.tracked.iter().filter(|columns| {
+                let line = format!("- {} =", columns.left.to_uppercase());
+                !text.contains(&line)
+            });
+            self.world.ledger().uncarried = open
+                .flat_map(|columns| [columns.left, columns.right])
+                .collect();
+        }
+        self.inner.define(definition, forget).await?;
+        self.pace().await
     }
 
     async fn add_alert(&self, alert: Alert) -> Result<(), StoreError> {
@@ -469,6 +620,7 @@ impl Store for WatchedStore {
         told: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
+        self.pace().await?;
         self.inner.amend(filter, amendment, told, now).await
     }
 
@@ -478,6 +630,10 @@ impl Store for WatchedStore {
         why: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
+        self.pace().await?;
+        for park in self.inner.parked(filter, usize::MAX).await? {
+            self.renounce(park.seq, None).await?;
+        }
         self.inner.discard(filter, why, now).await
     }
 
@@ -526,7 +682,14 @@ impl Store for WatchedStore {
         changes: Vec<NewChange>,
         tokens: Vec<String>,
     ) -> Result<bool, StoreError> {
-        self.inner.decide(id, decision, changes, tokens).await
+        self.pace().await?;
+        let count = changes.len() as u64;
+        let decided = self.inner.decide(id, decision, changes, tokens).await?;
+        if decided {
+            self.captured.fetch_add(count, Ordering::Relaxed);
+            self.check_books().await?;
+        }
+        Ok(decided)
     }
 
     async fn forget_conflicts(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
@@ -579,8 +742,20 @@ impl Store for WatchedStore {
     }
 }
 
+/// What is contested, in a line.
+fn fields(fields: &[FieldConflict]) -> String {
+    let each = fields.iter().map(|field| {
+        let (left, right) = (&field.left, &field.right);
+        format!(
+            "{} {left} / {right} -> {:?}",
+            field.left_column, field.winner
+        )
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// A settlement without what is peculiar to its record.
-fn kind_of(settlement: &Settlement) -> String {
+fn settlement_kind(settlement: &Settlement) -> String {
     let outcome = match &settlement.outcome {
         Outcome::Applied { writes } => format!("applied, {writes} writes"),
         Outcome::Filtered(why) => format!("filtered: {why}"),

@@ -1,15 +1,18 @@
 //! Everything that exists apart from the engine: time, both systems and what people know.
 
-use crate::landscape::{CUSTOMERS, left_schemas, right_schemas};
+use crate::files::Files;
+use crate::landscape::{COMPANIES, CUSTOMERS, left_schemas, right_schemas};
 use crate::ledger::Ledger;
-use crate::plan::Plan;
+use crate::plan::{Plan, Policies};
 use crate::system::{ModelSystem, Quirks, folded};
 use crate::timeline::Timeline;
 use duet_map::side::Side;
 use duet_map::value::Row;
+use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The world of one run.
 #[derive(Debug)]
@@ -26,6 +29,16 @@ pub struct World {
     pub quarrels: bool,
     /// Whether any side rewrites names.
     pub rewrites: bool,
+    /// The policies of a plan.
+    pub policies: Option<Policies>,
+    /// The master of the maps.
+    pub master: Side,
+    /// Two moments that are no further apart than this count as one.
+    pub skew: Duration,
+    /// Whether operators or clerks are at work, so that every order takes its time.
+    pub operated: bool,
+    files: Mutex<Files>,
+    calls: Mutex<Calls>,
     disk: Mutex<Disk>,
 }
 
@@ -35,6 +48,16 @@ struct Disk {
     /// The share of transactions that find no room.
     full: f64,
     random: StdRng,
+}
+
+/// What operators ask of the process that runs Duet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Somebody said that there is something to read in the store.
+    pub knocked: bool,
+    /// The environment behind this side has another address: Duet is to be stopped, told and
+    /// started.
+    pub relink: Option<Side>,
 }
 
 fn capitals(table: &str, row: &mut Row) {
@@ -77,6 +100,10 @@ impl World {
                 ledger.clone(),
                 seed ^ 0x006e_6574_776f_726b,
             );
+            let system = match &plan.policies {
+                None => system,
+                Some(policies) => system.dated(SignedDuration::from_millis(policies.clocks[side])),
+            };
             Arc::new(match (plan.rewrites[side], side) {
                 (false, _) => system,
                 (true, Side::Left) => system.rewriting(capitals),
@@ -110,6 +137,15 @@ impl World {
             right,
             quarrels: plan.rewrites.left && plan.rewrites.right,
             rewrites: plan.rewrites.left || plan.rewrites.right,
+            policies: plan.policies.clone(),
+            master: plan.master,
+            skew: plan.settings.clock_skew,
+            operated: plan.operations.is_some() || plan.policies.is_some(),
+            files: Mutex::new(Files {
+                lacks: plan.operations.as_ref().and_then(|one| one.lacks),
+                companies: COMPANIES.map(str::to_owned).to_vec(),
+            }),
+            calls: Mutex::default(),
             disk: Mutex::new(Disk {
                 full: plan.store_full,
                 random: StdRng::seed_from_u64(plan.seed ^ 0x6469_736b),
@@ -119,6 +155,16 @@ impl World {
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What operators have written down.
+    pub fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What operators ask of the process that runs Duet.
+    pub fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the store finds room on the disk now.

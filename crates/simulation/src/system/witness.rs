@@ -99,6 +99,7 @@ impl Witness {
         if let (Some(old), By::Duet { blind }) = (&old, by)
             && ledger.pages[self.side].entered.contains(old)
             && !ledger.pages[self.side.other()].shown.contains(old)
+            && !ledger.uncarried.contains(column)
         {
             if blind {
                 ledger.count("overwritten unseen, as the system gives no means to notice");

@@ -48,7 +48,10 @@ impl ModelSystem {
                 .changed(table, id, before.as_ref(), Some(&row), by);
         }
         state.writes += u64::from(matches!(by, By::Duet { .. }));
-        let modified = state.clock;
+        let modified = state.clock.or_else(|| self.shown());
+        if let Some(at) = modified {
+            self.ledger().modified.insert((self.side, at));
+        }
         state.log.push(Entry {
             table: table.to_owned(),
             id: id.0.clone(),
