@@ -225,10 +225,14 @@ impl Engine {
                     continue;
                 }
                 let read = async {
+                    let since = core.lifecycle.reads_since(map.id());
                     if !self.read_existing(map, &stop).await? {
                         return Ok(false);
                     }
-                    core.set_whole(map.id(), true).await?;
+                    // A map that was stopped meanwhile is read once more.
+                    if core.lifecycle.reads_since(map.id()) == since {
+                        core.set_whole(map.id(), true).await?;
+                    }
                     Ok(true)
                 };
                 match read.await {

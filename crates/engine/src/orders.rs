@@ -80,6 +80,7 @@ pub async fn relink(
 ) -> Result<(), StoreError> {
     for mut definition in store.definitions().await? {
         definition.whole = false;
+        definition.at = now;
         store.define(definition, Some(Columns::default())).await?;
     }
     let cursors = tables

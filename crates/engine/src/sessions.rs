@@ -332,6 +332,7 @@ async fn begin(frame: &Frame, loaded: Loaded) -> Result<(Engine, Vec<Broken>), E
         if let Some(mut definition) = by_map.remove(&one.map).filter(|known| known.whole) {
             // From here on nothing is captured for it.
             definition.whole = false;
+            definition.at = frame.clock.now();
             store.define(definition, None).await?;
         }
         let stopped = orders

@@ -116,6 +116,22 @@ impl Core {
         };
         let name = format!("reread:{side}:{}:{}", used.table, map.id());
         let comparing = format!("comparing:{name}");
+        let begun = format!("begun:{name}");
+        // What an interrupted read brought counts only for the definition that it was begun for.
+        let since = self.lifecycle.reads_since(map.id());
+        let since = since.map(|since| since.to_string());
+        if self.store.cursor(&begun).await? != since {
+            let cursors = vec![
+                (name.clone(), None),
+                (comparing.clone(), None),
+                (begun.clone(), since),
+            ];
+            self.journal(Capture {
+                cursors,
+                ..Capture::default()
+            })
+            .await?;
+        }
         if self.store.cursor(&comparing).await?.is_none() {
             let read = self
                 .read_whole(side, &used, &name, &comparing, Some(stop))
@@ -127,7 +143,7 @@ impl Core {
         let _reading = self.reading(side, &used.table).await;
         self.journal_missing(side, &used, &name).await?;
         self.journal(Capture {
-            cursors: vec![(name.clone(), None), (comparing, None)],
+            cursors: vec![(name.clone(), None), (comparing, None), (begun, None)],
             ..Capture::default()
         })
         .await?;

@@ -95,7 +95,8 @@ fn own_writes(world: &World, conflict: &Conflict) {
                 continue;
             };
             let tracked = kind.tracked.iter().any(|columns| columns[side] == column);
-            if tracked && !ledger.pages[side].entered.contains(&text) {
+            let given = ledger.typed.contains(&text);
+            if tracked && !given && !ledger.pages[side].entered.contains(&text) {
                 let what = format!(
                     "{} {}: nobody entered {text} into {column} on the {side} side, and yet it \
                      met a conflict there",

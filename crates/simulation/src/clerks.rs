@@ -162,12 +162,14 @@ impl<'a> Clerks<'a> {
     /// A value to type into one of the customers' left columns.
     fn typed(&self, column: &str) -> Option<String> {
         let fresh = self.world.ledger().fresh();
-        match column {
-            "OrganizationName" => Some(format!("name-{fresh}")),
-            "City" => Some(format!("city-{fresh}")),
-            "CreditLimit" => Some((1_000 + fresh).to_string()),
-            _ => None,
-        }
+        let text = match column {
+            "OrganizationName" => format!("name-{fresh}"),
+            "City" => format!("city-{fresh}"),
+            "CreditLimit" => (1_000 + fresh).to_string(),
+            _ => return None,
+        };
+        self.world.ledger().typed.insert(text.clone());
+        Some(text)
     }
 
     /// Does something about one parked change.

@@ -87,6 +87,8 @@ pub struct Ledger {
     pub modified: BTreeSet<(Side, Timestamp)>,
     /// Birth marks of records that may be created again because a person decided so.
     pub recalled: BTreeSet<String>,
+    /// Values that clerks typed, for Duet to write.
+    pub typed: BTreeSet<String>,
     /// What people gave up on purpose, in small letters: values in changes that they discarded.
     pub renounced: BTreeSet<String>,
     /// Records of changes that people discarded, by map, side and identifier, and the keys of their

@@ -275,12 +275,13 @@ impl<'a> Run<'a> {
             // Where both sides rewrite each other's values, no value is a way out.
             open.retain(|park| !self.world.quarrels || park.reason != ParkReason::Oscillating);
             let mut decided = 0;
+            let nothing = open.is_empty();
             if self.world.operated {
                 self.alone(beside, async {
                     let project = self.host.project()?;
                     clerks.retry_held().await.map_err(|e| e.to_string())?;
                     if decides {
-                        let all = clerks.decide_all(&project, round > 0).await;
+                        let all = clerks.decide_all(&project, round > 0 || nothing).await;
                         decided = all.map_err(|e| e.to_string())?;
                     }
                     Ok(())

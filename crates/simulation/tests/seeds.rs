@@ -118,7 +118,7 @@ const MENDED: [(u64, &str); 16] = [
 ];
 
 /// The same, of those that half of the seeds have more of.
-const MENDED_WIDE: [(u64, &str); 8] = [
+const MENDED_WIDE: [(u64, &str); 9] = [
     (
         81,
         "a sync that went on after a map got a new field did not read again",
@@ -143,6 +143,10 @@ const MENDED_WIDE: [(u64, &str); 8] = [
     (
         818,
         "a decision about a deletion never fitted where a value before was nothing",
+    ),
+    (
+        1_310,
+        "what was read for a map before it got a field counted for the new one, too",
     ),
     (
         1_624,

@@ -141,6 +141,17 @@ impl Lifecycle {
         .unwrap_or(true)
     }
 
+    /// Whether the map's rows count as read whole.
+    pub(crate) fn is_whole(&self, map: &str) -> bool {
+        self.with(map, |life| life.whole())
+    }
+
+    /// Since when existing rows are to be read for the map, or have been: what was read before that
+    /// moment says nothing.
+    pub(crate) fn reads_since(&self, map: &str) -> Option<Timestamp> {
+        self.definition(map).map(|definition| definition.at)
+    }
+
     /// Whether existing rows are still to be read for the map, and may be now.
     pub(crate) fn wants_reading(&self, map: &str) -> bool {
         self.with(map, |life| life.wanted() == Wanted::Run && !life.whole())
@@ -201,15 +212,19 @@ impl Core {
         Ok(())
     }
 
-    /// Says that existing rows were read for a map as it is defined now, or that they are to be read.
+    /// Says that existing rows were read for a map as it is defined now, or that they are to be read
+    /// from the beginning.
     pub(crate) async fn set_whole(&self, map: &str, whole: bool) -> Result<(), EngineError> {
         let Some(mut definition) = self.lifecycle.definition(map) else {
             return Ok(());
         };
-        if definition.whole == whole {
+        if definition.whole && whole {
             return Ok(());
         }
         definition.whole = whole;
+        if !whole {
+            definition.at = self.clock.now();
+        }
         self.store.define(definition.clone(), None).await?;
         self.lifecycle
             .with(map, |life| life.definition = Some(definition));

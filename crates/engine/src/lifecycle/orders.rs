@@ -24,7 +24,8 @@ impl Core {
         for map in self.project.maps() {
             let order = orders.remove(map.id());
             let wanted = order.as_ref().map_or(Wanted::Run, |order| order.wanted);
-            if wanted == Wanted::Stop {
+            let runs = self.lifecycle.captures(map.id()) || self.lifecycle.is_whole(map.id());
+            if wanted == Wanted::Stop && runs {
                 // Durable before capture stops: from here on there is a gap.
                 self.set_whole(map.id(), false).await?;
             }
