@@ -12,7 +12,7 @@ use crate::operators::Operators;
 use crate::people::People;
 use crate::plan::Plan;
 use crate::session::{Host, words};
-use crate::timeline::{Ended, Task, run_session};
+use crate::timeline::{Ended, Task, run_session, run_until};
 use crate::watched::WatchedStore;
 use crate::world::World;
 use duet_engine::Engine;
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         }
         self.host.tell("the engine starts");
         let session = Task::new(self.host.live(done, Duration::from_secs(30)));
-        let ended = run_session(&self.world.timeline, session, &mut beside, &|_| false);
+        let ended = run_session(&self.world.timeline, session, &mut beside, None);
         self.expect_end(ended)?;
 
         self.host.tell("everything heals");
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), String> {
         self.host.tell("the engine starts, and will be killed");
         let session = Task::new(self.host.live(done, Duration::from_secs(20)));
-        match run_session(&self.world.timeline, session, beside, killed) {
+        match run_until(&self.world.timeline, session, beside, killed) {
             Ended::Crashed => {
                 let ledger = &mut *self.world.ledger();
                 ledger.count("crashes");
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
         beside: &mut Option<Task<'_, ()>>,
         work: impl Future<Output = Result<(), String>> + 't,
     ) -> Result<(), String> {
-        let ended = run_session(&self.world.timeline, Task::new(work), beside, &|_| false);
+        let ended = run_session(&self.world.timeline, Task::new(work), beside, None);
         self.expect_end(ended)
     }
 

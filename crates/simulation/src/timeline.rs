@@ -194,9 +194,20 @@ pub enum Ended<T> {
 /// Most polls of one session's main task.
 const PATIENCE: u64 = 60_000;
 
-/// Runs a main task, with another beside it that outlives it, until the main task ends or `killed`
-/// says so, told how often it was polled: a process that is killed looks like that from inside.
+/// Runs a main task, with another beside it that outlives it, until the main task ends or was
+/// polled `polls` times, which is how a process that is killed looks from inside.
 pub fn run_session<T>(
+    timeline: &Timeline,
+    main: Task<'_, T>,
+    beside: &mut Option<Task<'_, ()>>,
+    polls: Option<u64>,
+) -> Ended<T> {
+    let killed = |polled| polls.is_some_and(|polls| polled >= polls);
+    run_until(timeline, main, beside, &killed)
+}
+
+/// As [`run_session`], but killed when `killed` says so, told how often the main task was polled.
+pub fn run_until<T>(
     timeline: &Timeline,
     main: Task<'_, T>,
     beside: &mut Option<Task<'_, ()>>,

@@ -119,7 +119,8 @@ impl Witness {
             let strangers = !page.paired.contains(&id.0)
                 || mark.is_some_and(|mark| ledger.unlearned.contains(&mark));
             let meets = old.is_none() && strangers;
-            let revived = matches!(by, By::Duet { .. })
+            // Where the system gave it no means to notice, nobody could.
+            let revived = matches!(by, By::Duet { blind: false })
                 && !meets
                 && page.past.get(&place).is_some_and(|past| past.contains(new));
             if by == By::Person {
