@@ -410,6 +410,20 @@ impl Example {
                 format!("{} waits for a record", map.field_name(waiting.field)),
             )
         }));
+        let mut target = Row::new();
+        for column in &translation.columns {
+            target.set(column.column.clone(), column.value.clone());
+        }
+        // The row of an example is a part of one: what it leaves out is not empty.
+        let refused = map.check(from.other(), &target, true).into_iter();
+        reasons.extend(
+            refused
+                .filter(|problem| target.get(&problem.column).is_some())
+                .map(|problem| {
+                    let told = format!("{}: {}", problem.field, problem.message);
+                    (problem.code, told)
+                }),
+        );
         if !reasons.is_empty() {
             return Ok(Outcome::Parks(reasons));
         }
