@@ -1,11 +1,13 @@
 //! Apply: the road from the journal to the other side, one round of a map at a time.
 //!
 //! 1. [`intake`]: what does the change want? It pairs; [`unknown`] looks up what became of writes that
-//!    were never answered; [`freshness`] reads again what may be old; [`brake`] stops mass deletions;
-//!    [`sort`] filters and diffs; [`translation`] translates and looks up; [`missing`] creates what
-//!    lookups miss where their lines say so.
+//!    were never answered, and [`recognition`] tells the records that they made; [`freshness`] reads
+//!    again what may be old; [`brake`] stops mass deletions; [`sort`] filters and diffs;
+//!    [`translation`] translates and looks up; [`missing`] creates what lookups miss where their lines
+//!    say so.
 //! 2. [`target`]: how does the other side stand?
-//! 3. [`deliver`]: check, merge and write; what moved meanwhile is read again and merged again.
+//! 3. [`deliver`]: merge, check ([`prepare`]) and write; what moved meanwhile is read again and merged
+//!    again.
 //!    [`contest`]: what a person or a policy says where both sides changed the same.
 //!    [`intents`] make durable what is about to be sent.
 //!    [`renaming`]: what follows from a new integration key.
@@ -21,6 +23,8 @@ mod freshness;
 mod intake;
 mod intents;
 mod missing;
+mod prepare;
+mod recognition;
 mod renaming;
 mod settle;
 mod sort;
