@@ -95,7 +95,7 @@ async fn a_quota_that_is_used_up_is_waited_for() {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", &limited])
-        .arg(env!("CARGO_BIN_EXE_duet"))
+        .arg(stage::binary())
         .current_dir(folder);
     let mut running = Running::of(shell);
     let mut round = 0;

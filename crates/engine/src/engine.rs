@@ -263,6 +263,7 @@ impl Engine {
     pub async fn quiesce(&self) -> Result<(), EngineError> {
         let core = &self.core;
         core.learn_orders().await?;
+        core.release_left_waiting().await?;
         core.recheck().await?;
         loop {
             for side in Side::BOTH {

@@ -8,19 +8,26 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Every point, in the order in which a change meets them.
-pub const POINTS: [&str; 12] = [
+pub const POINTS: [&str; 19] = [
     "snapshot-page-read",
     "snapshot-page-journaled",
+    "keys-read",
+    "key-sets-compared",
+    "map-read-whole",
+    "queue-cleared",
+    "repair-journaled",
     "changes-read",
     "changes-journaled",
     "notices-stored",
     "round-taken",
     "before-intents",
     "after-intents",
+    "conflicts-recorded",
     "before-write",
     "after-write",
     "before-settle",
     "after-settle",
+    "change-parked",
 ];
 
 /// What happens when a point is reached; nothing by default.

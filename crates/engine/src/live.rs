@@ -229,6 +229,7 @@ impl Engine {
                     if !self.read_existing(map, &stop).await? {
                         return Ok(false);
                     }
+                    core.settings.failpoints.reach("map-read-whole");
                     // A map that was stopped meanwhile is read once more.
                     if core.lifecycle.reads_since(map.id()) == since {
                         core.set_whole(map.id(), true).await?;
@@ -305,8 +306,16 @@ impl Engine {
     async fn rechecker(&self, mut stop: Stop) -> Result<(), EngineError> {
         let core = &self.core;
         let mut failures = 0;
+        let mut begun = false;
         while !*stop.borrow() {
-            let pause = match core.recheck().await {
+            let checked = async {
+                if !begun {
+                    core.release_left_waiting().await?;
+                    begun = true;
+                }
+                core.recheck().await
+            };
+            let pause = match checked.await {
                 Ok(()) => core.settings.recheck_every,
                 Err(error) => core.endure(None, error, &mut failures)?,
             };
@@ -330,6 +339,18 @@ impl Core {
             .collect();
         if !tokens.is_empty() && self.store.release(&tokens, self.clock.now()).await? > 0 {
             self.wake_all_maps();
+        }
+        Ok(())
+    }
+
+    /// A process that dies just after it parked a change leaves it waiting for a key that may have
+    /// arrived meanwhile. Once, when work begins, everything awaited is looked for.
+    pub(crate) async fn release_left_waiting(&self) -> Result<(), EngineError> {
+        let awaited = self.store.awaited().await?;
+        let tokens = awaited.into_iter().map(|(token, _)| token);
+        let owned: Vec<String> = tokens.filter(|token| !token.starts_with(UNOWNED)).collect();
+        for some in owned.chunks(self.settings.round.max(1)) {
+            self.release_arrived(some.to_vec()).await?;
         }
         Ok(())
     }

@@ -79,6 +79,7 @@ impl Core {
             figures.records = read.unwrap_or_default();
         }
         figures.held = self.journal_missing(side, used, &name).await?;
+        self.settings.failpoints.reach("key-sets-compared");
         let from = self.store.cursor(&comparing).await?;
         let mut cursors = vec![(comparing, None)];
         if let Some(from) = from.filter(|from| !from.is_empty()) {
@@ -142,6 +143,7 @@ impl Core {
         }
         let _reading = self.reading(side, &used.table).await;
         self.journal_missing(side, &used, &name).await?;
+        self.settings.failpoints.reach("key-sets-compared");
         self.journal(Capture {
             cursors: vec![(name.clone(), None), (comparing, None), (begun, None)],
             ..Capture::default()
@@ -297,12 +299,14 @@ impl Core {
                 ..Capture::default()
             })
             .await?;
+            self.settings.failpoints.reach("keys-read");
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
         let held = self.journal_missing(side, used, &name).await?;
+        self.settings.failpoints.reach("key-sets-compared");
         self.store.end_sweep(&name).await?;
         Ok(held)
     }

@@ -31,9 +31,15 @@ impl Drop for Process {
     }
 }
 
+/// The `duet` of this build, or the one that `DUET_BINARY` names.
+pub fn binary() -> PathBuf {
+    std::env::var_os("DUET_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_duet").into(), PathBuf::from)
+}
+
 /// A `duet` process in a folder, not yet started.
 pub fn duet(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    let mut command = Command::new(binary());
     command
         .args(arguments)
         .current_dir(folder)

@@ -220,6 +220,7 @@ impl Core {
             // Once it is written over, nobody can tell any more what stood there.
             let now = self.clock.now();
             self.store.add_conflicts(conflicts, now).await?;
+            self.settings.failpoints.reach("conflicts-recorded");
         }
         self.settings.failpoints.reach("before-write");
         let writes = ready.iter().map(|one| one.write.clone()).collect();

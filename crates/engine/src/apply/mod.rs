@@ -240,6 +240,7 @@ impl Core {
             .filter(|answer| **answer == Settled::Done)
             .count();
         if !awaited.is_empty() {
+            self.settings.failpoints.reach("change-parked");
             self.release_arrived(awaited).await?;
         }
         if provides {
@@ -309,8 +310,9 @@ impl Core {
         Ok(settlements)
     }
 
-    /// Releases what waits for keys that arrived between the look-up and the parking.
-    async fn release_arrived(&self, mut tokens: Vec<String>) -> Result<(), EngineError> {
+    /// Releases what waits for keys that arrived between the look-up and the parking, and what a
+    /// process left waiting that died in between.
+    pub(crate) async fn release_arrived(&self, mut tokens: Vec<String>) -> Result<(), EngineError> {
         tokens.sort();
         tokens.dedup();
         let mut arrived = Vec::new();

@@ -88,6 +88,7 @@ impl Core {
             }
             Queue::Discard => self.discard_queue(map, order.up_to).await?,
         }
+        self.settings.failpoints.reach("queue-cleared");
         let done = Order {
             queue: Queue::CatchUp,
             ..order.clone()

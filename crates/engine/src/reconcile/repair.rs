@@ -84,6 +84,7 @@ impl Engine {
                     ..Capture::default()
                 })
                 .await?;
+            self.core.settings.failpoints.reach("repair-journaled");
         }
         Ok(journaled)
     }
