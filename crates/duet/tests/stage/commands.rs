@@ -122,6 +122,16 @@ pub fn in_box(folder: &Path, name: &str) -> u64 {
         .sum()
 }
 
+/// Changes that wait to be applied, over all maps and sides; cheaper than an audit.
+pub fn pending(folder: &Path) -> u64 {
+    let status = json_of(folder, &["status"]);
+    let maps = status["maps"].as_array().unwrap();
+    let of = |map: &Value, side: &str| map[side]["pending"].as_u64().unwrap();
+    maps.iter()
+        .map(|map| of(map, "left") + of(map, "right"))
+        .sum()
+}
+
 /// Waits until something holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();

@@ -33,8 +33,7 @@ impl Drop for Process {
 
 /// The `duet` of this build, or the one that `DUET_BINARY` names.
 pub fn binary() -> PathBuf {
-    std::env::var_os("DUET_BINARY")
-        .map_or_else(|| env!("CARGO_BIN_EXE_duet").into(), PathBuf::from)
+    std::env::var_os("DUET_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_duet").into(), PathBuf::from)
 }
 
 /// A `duet` process in a folder, not yet started.
@@ -59,10 +58,24 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// With 40 customers in each of the two companies.
     pub async fn set(folder: &Path) -> Self {
+        Self::set_with(folder, 40).await
+    }
+
+    /// With this many customers in each of the two companies.
+    pub async fn set_with(folder: &Path, customers: usize) -> Self {
+        let customers = customers.to_string();
         let sandbox = duet(
             folder,
-            &["sandbox", "--json", "--dir", "systems", "--customers", "40"],
+            &[
+                "sandbox",
+                "--json",
+                "--dir",
+                "systems",
+                "--customers",
+                &customers,
+            ],
         )
         .stdout(Stdio::piped())
         .spawn()
