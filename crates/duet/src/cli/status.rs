@@ -3,13 +3,16 @@
 use super::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::project;
+use crate::project::{self, LISTENING};
 use crate::terminal::{Terminal, table};
 use clap::Args;
 use duet_engine::{Clock, SystemClock};
 use duet_server::Status;
+use duet_store::Store;
 use duet_store::store::MapState;
 use jiff::{SignedDuration, Unit};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Arguments of `duet status`.
 #[derive(Debug, Args)]
@@ -26,13 +29,80 @@ pub async fn run(_args: &StatusArgs, global: &Global, terminal: Terminal) -> Res
     let config = project::config(global)?;
     let store = project::open_store_to_read(&config)?;
     let status = Status::read(store.as_ref(), SystemClock.now()).await?;
-    let status = if project::is_claimed(&config) {
-        status
+    let shown = if project::is_claimed(&config) {
+        Shown {
+            status,
+            reach: reach(store.as_ref()).await,
+        }
     } else {
-        status.at_rest()
+        Shown {
+            status: status.at_rest(),
+            reach: None,
+        }
     };
-    terminal.data(&status, text);
+    terminal.data(&shown, |shown| {
+        let mut lines = text(&shown.status);
+        if let Some(reach) = &shown.reach {
+            for line in reach.lines() {
+                lines.push('\n');
+                lines.push_str(&line);
+            }
+        }
+        lines
+    });
     Ok(Exit::Done)
+}
+
+/// The figures of the store, and what only the process that runs knows.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    status: Status,
+    /// Whether it reaches both sides; missing when nothing runs or nobody answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reach: Option<Reached>,
+}
+
+/// Whether the process that runs reaches both sides.
+#[derive(Debug, Serialize, Deserialize)]
+struct Reached {
+    ready: bool,
+    left: SideReached,
+    right: SideReached,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SideReached {
+    reachable: bool,
+    trouble: Option<String>,
+}
+
+impl Reached {
+    fn lines(&self) -> Vec<String> {
+        [("left", &self.left), ("right", &self.right)]
+            .into_iter()
+            .filter_map(|(side, reached)| {
+                let trouble = reached.trouble.as_ref()?;
+                Some(format!(
+                    "trouble on the {side}: {trouble}\n  Changes queue meanwhile, and go on by \
+                     themselves once it answers."
+                ))
+            })
+            .collect()
+    }
+}
+
+/// Asks the process that runs. It may be busy ending; then its figures have to do.
+async fn reach(store: &dyn Store) -> Option<Reached> {
+    let address = store.cursor(LISTENING).await.ok()??;
+    let client = reqwest::Client::builder().no_proxy().build().ok()?;
+    let answer = client
+        .get(format!("http://{address}/ready"))
+        .timeout(Duration::from_secs(2))
+        .send()
+        .await
+        .ok()?;
+    serde_json::from_slice(&answer.bytes().await.ok()?).ok()
 }
 
 fn text(status: &Status) -> String {

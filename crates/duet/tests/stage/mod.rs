@@ -212,11 +212,15 @@ impl Stage {
 
     /// A user changes a customer's credit limit in finance.
     pub async fn set_limit(&self, account: &str, limit: u64) {
-        let path = format!(
-            "CustomersV3(dataAreaId='usmf',CustomerAccount='{account}')?cross-company=true"
-        );
-        let row = json!({"CreditLimit": limit});
-        self.finops.update(&path, &row).await.unwrap();
+        set_limit_as(&self.finops, account, limit).await;
+    }
+
+    /// A user of finance whose session begins anew.
+    pub async fn signed_in_again(&self) -> Caller {
+        let config = Config::read(&self.folder.join("duet.yaml")).unwrap();
+        let url = config.sides.left.url.to_string();
+        let url = url.trim_end_matches('/');
+        Caller::sign_in(url, "/data", USER).await.unwrap()
     }
 
     /// A customer's credit limit in sales.
@@ -263,6 +267,14 @@ impl Stage {
             assert_eq!(line["boxes"]["parked"], 0, "{line}\n{parked}");
         }
     }
+}
+
+/// A user of finance changes a customer's credit limit.
+pub async fn set_limit_as(finops: &Caller, account: &str, limit: u64) {
+    let path =
+        format!("CustomersV3(dataAreaId='usmf',CustomerAccount='{account}')?cross-company=true");
+    let row = json!({"CreditLimit": limit});
+    finops.update(&path, &row).await.unwrap();
 }
 
 /// A customer, as both sides can name it.
