@@ -16,6 +16,7 @@ use stage::commands::{Running, ask, in_box, json_of, said, state, until};
 use stage::{Stage, key};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A small map that a person can read whole; where both sides change a note, a person decides.
 const CUSTOMERS: &str = "\
@@ -39,13 +40,18 @@ fields:
   - PARTYTYPE << \"Organization\"
 ";
 
-/// Three maps, synced.
+/// Longer than a table is not looked at.
+const ECHO: Duration = Duration::from_secs(4);
+
+/// A few maps, synced.
 async fn set(folder: &Path) -> Stage {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stage = Stage::set(folder).await;
     let maps = folder.join("maps/finance");
     let kept = [
         "customer-groups.msdyn_customergroups.yaml",
+        "payment-days-cds.msdyn_paymentdays.yaml",
+        "payment-schedule.msdyn_paymentschedules.yaml",
         "terms-of-payment.msdyn_paymentterms.yaml",
     ];
     for group in fs::read_dir(folder.join("maps")).unwrap() {
@@ -80,8 +86,21 @@ fn tidied(text: &str) -> String {
         ),
         (r"127\.0\.0\.1:\d+", "[address]"),
         (r#"W/\\"[^"\\]*\\""#, "[version]"),
-        (r" *\b\d+ ms\b", "  [ms]"),
+        // How long something took, and with it how wide its column is.
+        (r" {2,}AFTER  ", "  AFTER  "),
+        (r" {2,}\d+ ms  ", "  [ms]  "),
         (r"\b(\d+(ms|s|m|h) ?)+ ago", "[age] ago"),
+        (r" +LAG\n", "  LAG\n"),
+        (r"(?m) +(-|(\d+(ms|s|m|h) ?)+)$", "  [lag]"),
+        // Numbers of changes and conflicts.
+        (r"(?m)^((\d\| )?) *\d+  ", "${1}[number]  "),
+        (
+            r"(?i)\b(change|conflict|show|edit|discard|resolve)( +)\d+( |;|$)",
+            "${1}${2}[number]${3}",
+        ),
+        (r#""(seq|id|edited)": \d+"#, r#""$1": [number]"#),
+        // What is read and applied first differs from run to run.
+        (r"(?m)^(read|applied) [^\n]*\n", ""),
         (r"\b(changed by )\S+", "${1}[user]"),
         (r"(?m)^[^\n]*finding about the maps[^\n]*\n", ""),
     ] {
@@ -150,50 +169,225 @@ async fn a_conflict_is_found_shown_and_decided() {
     assert_snapshot!(shown(folder, &["conflicts", "--key", account]), @"0| No conflicts.");
     let synced = ask(folder, &["sync"]);
     assert_snapshot!(tidied(&said(&synced)), @"
-    0| SIDE   TABLE                 RECORDS  DELETES HELD
-    left   PaymentTerms               14             0
-    left   CustomerGroups             10             0
-    left   CustomersV3               111             0
-    right  msdyn_paymentterms         10             0
-    right  msdyn_customergroups       10             0
-    right  accounts                   78             0
+    0| SIDE   TABLE                   RECORDS  DELETES HELD
+    left   PaymentDaysCDS                4             0
+    left   PaymentSchedules              4             0
+    left   PaymentTerms                 14             0
+    left   CustomerGroups               10             0
+    left   CustomersV3                 111             0
+    right  msdyn_paymentdays             4             0
+    right  msdyn_paymentschedules        4             0
+    right  msdyn_paymentterms           14             0
+    right  msdyn_customergroups         10             0
+    right  accounts                     85             0
 
-    MAP                                   FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  DISCARDED  PARKED  PENDING  WRITES
-    terms-of-payment.msdyn_paymentterms   left         14        0          4      10         0          0       4        0       0
-    terms-of-payment.msdyn_paymentterms   right        10        0          0      10         0          0       0        0       0
-    customer-groups.msdyn_customergroups  left         10        0          0      10         0          0       0        0       0
-    customer-groups.msdyn_customergroups  right        10        0          0      10         0          0       0        0       0
-    customers                             left        111        0          7      77        26          0       8        0       0
-    customers                             right        78        0          0      77         0          0       1        0       0
+    MAP                                      FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  DISCARDED  PARKED  PENDING  WRITES
+    payment-days-cds.msdyn_paymentdays       left          4        0          0       4         0          0       0        0       0
+    payment-days-cds.msdyn_paymentdays       right         4        0          0       4         0          0       0        0       0
+    payment-schedule.msdyn_paymentschedules  left          4        0          0       4         0          0       0        0       0
+    payment-schedule.msdyn_paymentschedules  right         4        0          0       4         0          0       0        0       0
+    terms-of-payment.msdyn_paymentterms      left         14        0          0      14         0          0       0        0       0
+    terms-of-payment.msdyn_paymentterms      right        14        0          0      14         0          0       0        0       0
+    customer-groups.msdyn_customergroups     left         10        0          0      10         0          0       0        0       0
+    customer-groups.msdyn_customergroups     right        10        0          0      10         0          0       0        0       0
+    customers                                left        111        0          0      84        26          0       1        0       0
+    customers                                right        85        0          0      84         0          0       1        0       0
 
     0 writes on both sides together.
-    read    right msdyn_paymentterms: 10 records
-    read    left PaymentTerms: 14 records
-    read    right msdyn_customergroups: 10 records
-    read    left CustomerGroups: 10 records
-    read    right accounts: 78 records
-    read    left CustomersV3: 111 records
-    applied       terms-of-payment.msdyn_paymentterms: 24 changes settled
-    applied       customer-groups.msdyn_customergroups: 20 changes settled
-    applied       customers: 189 changes settled
-    13 changes are parked: `duet parked` tells what they wait for.
+    2 changes are parked: `duet parked` tells what they wait for.
     ");
 
     let conflict = json_of(folder, &["conflicts", "--open"])[0]["id"].to_string();
-    assert_eq!(conflict, "1");
-    assert_snapshot!(shown(folder, &["conflicts"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "--json"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "show", "1"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "show", "2"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "resolve", "1"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "resolve", "1", "--take", "CREDITLIMIT=left"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "resolve", "1", "--take", "right", "--by", "alba"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts"]), @"");
+    let conflict = conflict.as_str();
+    assert_snapshot!(shown(folder, &["conflicts"]), @"
+    0| NUMBER  AT (UTC)             MAP                                   RECORD         FIELD                      OUTCOME        LEFT             RIGHT
+    [number]  [time]  customers                             usmf / us-001  SalesMemo                  open           calls on Monday  calls on Friday
+    [number]  [time]  customer-groups.msdyn_customergroups  usmf / 30      IsSalesTaxIncludedInPrice  left (master)  Yes              false
+    [number]  [time]  customer-groups.msdyn_customergroups  frrt / 30      IsSalesTaxIncludedInPrice  left (master)  Yes              false
+
+    To decide: duet conflicts resolve NUMBER --take left|right
+    ");
+    assert_snapshot!(shown(folder, &["conflicts", "--json"]), @r#"
+    0| [
+      {
+        "id": [number],
+        "map": "customers",
+        "key": "[\"usmf\",\"us-001\"]",
+        "at": "[time]",
+        "kind": "fields",
+        "state": "open",
+        "policy": "manual",
+        "fields": [
+          {
+            "left_column": "SalesMemo",
+            "right_column": "description",
+            "base": null,
+            "left": "calls on Monday",
+            "right": "calls on Friday",
+            "winner": null
+          }
+        ],
+        "touched": {
+          "left": {
+            "by": null,
+            "at": "[time]"
+          },
+          "right": {
+            "by": "[id]",
+            "at": "[time]"
+          }
+        },
+        "decision": null,
+        "ended_at": null,
+        "ended_how": null
+      },
+      {
+        "id": [number],
+        "map": "customer-groups.msdyn_customergroups",
+        "key": "[\"usmf\",\"30\"]",
+        "at": "[time]",
+        "kind": "meeting",
+        "state": "decided",
+        "policy": "master",
+        "fields": [
+          {
+            "left_column": "IsSalesTaxIncludedInPrice",
+            "right_column": "msdyn_issalestaxincludedinprice",
+            "base": null,
+            "left": {
+              "e": "Yes"
+            },
+            "right": false,
+            "winner": "left"
+          }
+        ],
+        "touched": {
+          "left": {
+            "by": null,
+            "at": "[time]"
+          },
+          "right": {
+            "by": "[id]",
+            "at": "[time]"
+          }
+        },
+        "decision": null,
+        "ended_at": "[time]",
+        "ended_how": null
+      },
+      {
+        "id": [number],
+        "map": "customer-groups.msdyn_customergroups",
+        "key": "[\"frrt\",\"30\"]",
+        "at": "[time]",
+        "kind": "meeting",
+        "state": "decided",
+        "policy": "master",
+        "fields": [
+          {
+            "left_column": "IsSalesTaxIncludedInPrice",
+            "right_column": "msdyn_issalestaxincludedinprice",
+            "base": null,
+            "left": {
+              "e": "Yes"
+            },
+            "right": false,
+            "winner": "left"
+          }
+        ],
+        "touched": {
+          "left": {
+            "by": null,
+            "at": "[time]"
+          },
+          "right": {
+            "by": "[id]",
+            "at": "[time]"
+          }
+        },
+        "decision": null,
+        "ended_at": "[time]",
+        "ended_how": null
+      }
+    ]
+    "#);
+    assert_snapshot!(shown(folder, &["conflicts", "show", conflict]), @"
+    0| conflict  [number] (fields)
+    record    usmf / us-001 of customers
+    found     [time] UTC
+    policy    manual
+    left      changed by [user] unknown user at [time] UTC
+    right     changed by [user] at [time] UTC
+
+    LEFT COLUMN  RIGHT COLUMN  BEFORE  LEFT             RIGHT            OUTCOME
+    SalesMemo    description   -       calls on Monday  calls on Friday  open
+    ");
+    assert_snapshot!(shown(folder, &["conflicts", "show", "99"]), @"
+    2| error[DUET2123]: conflict [number] does not exist
+     |
+     = help: `duet conflicts --open` lists what waits
+
+    More about it: duet explain DUET2123
+    ");
+    assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict]), @"
+    2| error: the following required arguments were not provided:
+      --take <SIDE|COLUMN=SIDE>
+
+    Usage: duet conflicts resolve --take <SIDE|COLUMN=SIDE> <ID>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "CREDITLIMIT=left"]), @"
+    2| error[DUET2124]: `CREDITLIMIT` is not contested in this conflict
+     |
+     = help: contested are SalesMemo / description
+
+    More about it: duet explain DUET2124
+    ");
+    assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "right", "--by", "alba"]), @"0| Conflict [number] of usmf / us-001 is decided. Nothing runs now; the next `duet run` or `duet sync` carries it out.");
+    assert_snapshot!(shown(folder, &["conflicts"]), @"
+    0| NUMBER  AT (UTC)             MAP                                   RECORD         FIELD                      OUTCOME          LEFT             RIGHT
+    [number]  [time]  customers                             usmf / us-001  SalesMemo                  decided by alba  calls on Monday  calls on Friday
+    [number]  [time]  customer-groups.msdyn_customergroups  usmf / 30      IsSalesTaxIncludedInPrice  left (master)    Yes              false
+    [number]  [time]  customer-groups.msdyn_customergroups  frrt / 30      IsSalesTaxIncludedInPrice  left (master)    Yes              false
+
+    To decide: duet conflicts resolve NUMBER --take left|right
+    ");
     assert!(ask(folder, &["sync"]).status.success());
-    assert_snapshot!(shown(folder, &["conflicts", "show", "1"]), @"");
-    assert_snapshot!(shown(folder, &["conflicts", "resolve", "1", "--take", "left"]), @"");
-    assert_snapshot!(shown(folder, &["trace", "us-001"]), @"");
-    assert_snapshot!(shown(folder, &["trace", "nobody"]), @"");
+    assert_snapshot!(shown(folder, &["conflicts", "show", conflict]), @"
+    0| conflict  [number] (fields)
+    record    usmf / us-001 of customers
+    found     [time] UTC
+    policy    manual
+    left      changed by [user] unknown user at [time] UTC
+    right     changed by [user] at [time] UTC
+    decided   by alba at [time] UTC
+    ended     carried out
+
+    LEFT COLUMN  RIGHT COLUMN  BEFORE  LEFT             RIGHT            OUTCOME
+    SalesMemo    description   -       calls on Monday  calls on Friday  resolved by alba
+    ");
+    assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "left"]), @"
+    2| error[DUET2123]: conflict [number] is over
+     |
+     = help: `duet conflicts --open` lists what waits
+
+    More about it: duet explain DUET2123
+    ");
+    assert_snapshot!(shown(folder, &["trace", "us-001"]), @"
+    0| SETTLED AT (UTC)         MAP        RECORD         FROM   OUTCOME  AFTER  DETAIL
+    [time]  customers  usmf / us-001  left   applied  [ms]  accountnumber, creditlimit, customertypecode, msdyn_company, msdyn_customergroupid, msdyn_paymentterm, transactioncurrencyid
+    [time]  customers  usmf / us-001  left   parked  [ms]  DUET2120: both sides changed SALESMEMO = description; `duet conflicts` shows both values, and `duet conflicts resolve` decides
+    [time]  customers  usmf / us-001  right  parked  [ms]  DUET2120: both sides changed SALESMEMO = description; `duet conflicts` shows both values, and `duet conflicts resolve` decides
+    [time]  customers  usmf / us-001  right  resolved  [ms]  conflict 3, by alba
+    [time]  customers  usmf / us-001  left   released  [ms]  what it waited for is there
+    [time]  customers  usmf / us-001  right  released  [ms]  what it waited for is there
+    [time]  customers  usmf / us-001  left   coalesced  [ms]  into change 781
+    [time]  customers  usmf / us-001  left   discarded  [ms]  it lost a conflict; its value stands in the record
+    [time]  customers  usmf / us-001  right  coalesced  [ms]  into change 926
+    [time]  customers  usmf / us-001  right  applied  [ms]  SalesMemo
+    ");
+    assert_snapshot!(shown(folder, &["trace", "nobody"]), @"0| No change of such a record was ever captured.");
     let rows = stage.customers().await;
     assert_eq!(rows[&key("usmf", account)]["SalesMemo"], "calls on Friday");
 }
@@ -203,85 +397,52 @@ async fn a_parked_change_is_shown_edited_discarded_and_retried() {
     let folder = tempfile::tempdir().unwrap();
     let stage = set(folder.path()).await;
     let folder = folder.path();
-    assert_snapshot!(shown(folder, &["parked"]), @"
-    0| NUMBER  MAP                                  FROM  RECORD              CODE      WHAT TO DO
-         1  terms-of-payment.msdyn_paymentterms  left  frrt / cm15         DUET2102  waits for msdyn_paymentdays with msdyn_name = Day15 in company frrt
-         7  terms-of-payment.msdyn_paymentterms  left  frrt / parts        DUET2102  waits for msdyn_paymentschedules with msdyn_name = Thirds in company frrt
-         8  terms-of-payment.msdyn_paymentterms  left  usmf / cm15         DUET2102  waits for msdyn_paymentdays with msdyn_name = Day15 in company usmf
-        14  terms-of-payment.msdyn_paymentterms  left  usmf / parts        DUET2102  waits for msdyn_paymentschedules with msdyn_name = Thirds in company usmf
-        36  customers                            left  frrt / frrt-000002  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-        41  customers                            left  frrt / frrt-000007  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-        53  customers                            left  frrt / frrt-000019  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-        62  customers                            left  frrt / frrt-000028  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-        87  customers                            left  usmf / usmf-000013  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company usmf
-       108  customers                            left  usmf / usmf-000034  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company usmf
-       112  customers                            left  usmf / usmf-000038  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company usmf
-
-    Look closer: duet parked show NUMBER. Once mended: duet retry --number NUMBER, or duet retry.
-    ");
+    assert_snapshot!(shown(folder, &["parked"]), @"0| Nothing is parked.");
     new_customer(&stage, "US-001", "N/A").await;
     new_customer(&stage, "US-002", "Nowhere").await;
     new_customer(&stage, "US-003", "Later").await;
     let synced = ask(folder, &["sync", "--fail-on-parked"]);
     assert_snapshot!(tidied(&said(&synced)), @"
-    1| SIDE   TABLE                 RECORDS  DELETES HELD
-    left   PaymentTerms               14             0
-    left   CustomerGroups             10             0
-    left   CustomersV3               113             0
-    right  msdyn_paymentterms         10             0
-    right  msdyn_customergroups       10             0
-    right  accounts                   77             0
+    1| SIDE   TABLE                   RECORDS  DELETES HELD
+    left   PaymentDaysCDS                4             0
+    left   PaymentSchedules              4             0
+    left   PaymentTerms                 14             0
+    left   CustomerGroups               10             0
+    left   CustomersV3                 113             0
+    right  msdyn_paymentdays             4             0
+    right  msdyn_paymentschedules        4             0
+    right  msdyn_paymentterms           14             0
+    right  msdyn_customergroups         10             0
+    right  accounts                     84             0
 
-    MAP                                   FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  DISCARDED  PARKED  PENDING  WRITES
-    terms-of-payment.msdyn_paymentterms   left         14        0          4      10         0          0       4        0       0
-    terms-of-payment.msdyn_paymentterms   right        10        0          0      10         0          0       0        0       0
-    customer-groups.msdyn_customergroups  left         10        0          0      10         0          0       0        0       0
-    customer-groups.msdyn_customergroups  right        10        0          0      10         0          0       0        0       0
-    customers                             left        113        0          7      77        26          0      10        0       0
-    customers                             right        77        0          0      77         0          0       0        0       0
+    MAP                                      FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  DISCARDED  PARKED  PENDING  WRITES
+    payment-days-cds.msdyn_paymentdays       left          4        0          0       4         0          0       0        0       0
+    payment-days-cds.msdyn_paymentdays       right         4        0          0       4         0          0       0        0       0
+    payment-schedule.msdyn_paymentschedules  left          4        0          0       4         0          0       0        0       0
+    payment-schedule.msdyn_paymentschedules  right         4        0          0       4         0          0       0        0       0
+    terms-of-payment.msdyn_paymentterms      left         14        0          0      14         0          0       0        0       0
+    terms-of-payment.msdyn_paymentterms      right        14        0          0      14         0          0       0        0       0
+    customer-groups.msdyn_customergroups     left         10        0          0      10         0          0       0        0       0
+    customer-groups.msdyn_customergroups     right        10        0          0      10         0          0       0        0       0
+    customers                                left        113        0          0      84        26          0       3        0       0
+    customers                                right        84        0          0      84         0          0       0        0       0
 
     0 writes on both sides together.
-    read    left PaymentTerms: 14 records
-    read    right msdyn_paymentterms: 10 records
-    read    left CustomerGroups: 10 records
-    read    right msdyn_customergroups: 10 records
-    read    right accounts: 77 records
-    read    left CustomersV3: 113 records
-    applied       terms-of-payment.msdyn_paymentterms: 24 changes settled
-    applied       customer-groups.msdyn_customergroups: 20 changes settled
-    applied       customers: 190 changes settled
-    14 changes are parked: `duet parked` tells what they wait for.
+    3 changes are parked: `duet parked` tells what they wait for.
     ");
-    let number =
-        Regex::new(r"(?m)^ *\d{2,}  |\b(change|Change|NUMBER|edited.: |.seq.: ) ?\d+").unwrap();
-    let shown = |arguments: &[&str]| {
-        number
-            .replace_all(&shown(folder, arguments), "${1} [number]  ")
-            .into_owned()
-    };
+    let shown = |arguments: &[&str]| shown(folder, arguments);
     assert_snapshot!(shown(&["parked"]), @"
-    0| NUMBER  MAP                                  FROM  RECORD              CODE      WHAT TO DO
-     [number]  terms-of-payment.msdyn_paymentterms  left  frrt / cm15         DUET2102  waits for msdyn_paymentdays with msdyn_name = Day15 in company frrt
-     [number]  terms-of-payment.msdyn_paymentterms  left  frrt / parts        DUET2102  waits for msdyn_paymentschedules with msdyn_name = Thirds in company frrt
-     [number]  terms-of-payment.msdyn_paymentterms  left  usmf / cm15         DUET2102  waits for msdyn_paymentdays with msdyn_name = Day15 in company usmf
-     [number]  terms-of-payment.msdyn_paymentterms  left  usmf / parts        DUET2102  waits for msdyn_paymentschedules with msdyn_name = Thirds in company usmf
-     [number]  customers                            left  frrt / frrt-000002  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-     [number]  customers                            left  frrt / frrt-000007  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-     [number]  customers                            left  frrt / frrt-000019  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-     [number]  customers                            left  frrt / frrt-000028  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company frrt
-     [number]  customers                            left  usmf / us-001       DUET2102  waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
-     [number]  customers                            left  usmf / us-002       DUET2102  waits for msdyn_paymentterms with msdyn_name = Nowhere in company usmf
-     [number]  customers                            left  usmf / us-003       DUET2102  waits for msdyn_paymentterms with msdyn_name = Later in company usmf
-     [number]  customers                            left  usmf / usmf-000013  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company usmf
-     [number]  customers                            left  usmf / usmf-000034  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company usmf
-     [number]  customers                            left  usmf / usmf-000038  DUET2102  waits for msdyn_paymentterms with msdyn_name = CM15 in company usmf
+    0| NUMBER  MAP        FROM  RECORD         CODE      WHAT TO DO
+    [number]  customers  left  usmf / us-001  DUET2102  waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
+    [number]  customers  left  usmf / us-002  DUET2102  waits for msdyn_paymentterms with msdyn_name = Nowhere in company usmf
+    [number]  customers  left  usmf / us-003  DUET2102  waits for msdyn_paymentterms with msdyn_name = Later in company usmf
 
     Look closer: duet parked show NUMBER. Once mended: duet retry --number NUMBER, or duet retry.
     ");
     assert_snapshot!(shown(&["parked", "--key", "us-001", "--json"]), @r#"
     0| [
       {
-        "seq": 244,
+        "seq": [number],
         "map": "customers",
         "side": "left",
         "key": "[\"usmf\",\"us-001\"]",
@@ -299,15 +460,15 @@ async fn a_parked_change_is_shown_edited_discarded_and_retried() {
     "#);
     assert_snapshot!(shown(&["parked", "--fail", "--key", "us-001"]), @"
     1| NUMBER  MAP        FROM  RECORD         CODE      WHAT TO DO
-     [number]  customers  left  usmf / us-001  DUET2102  waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
+    [number]  customers  left  usmf / us-001  DUET2102  waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
 
     Look closer: duet parked show NUMBER. Once mended: duet retry --number NUMBER, or duet retry.
     ");
     let first = parked_number(folder, "us-001");
     assert_snapshot!(shown(&["parked", "show", &first]), @r#"
-    0| change    244 (created or changed)
+    0| change    [number] (created or changed)
     record    usmf / us-001 of customers, from the left
-    since     [time] UTC, tried 1 times
+    since     [time] UTC, tried once
     why       DUET2102: waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
     waits for key:right:msdyn_paymentterms:["usmf","n/a"]
 
@@ -330,28 +491,30 @@ async fn a_parked_change_is_shown_edited_discarded_and_retried() {
     ");
     assert_snapshot!(shown(&["parked", "edit", &first, "Nothing=1"]), @"
     2| error[DUET2127]: the map does not touch a column `Nothing` of CustomersV3 on the left side
+     |
+     = help: `duet parked show NUMBER` lists its columns
 
     More about it: duet explain DUET2127
     ");
-    assert_snapshot!(shown(&["parked", "edit", &first, "PaymentTerms=Net30", "--by", "alba"]), @"0| Change [number]   goes on with the given PaymentTerms.");
+    assert_snapshot!(shown(&["parked", "edit", &first, "PaymentTerms=Net30", "--by", "alba"]), @"0| Change [number] goes on with the given PaymentTerms. Nothing runs now; the next `duet run` or `duet sync` carries it out.");
     let second = parked_number(folder, "us-002");
     assert_snapshot!(shown(&["parked", "discard", &second]), @"
-    2| error[DUET5091]: 1 parked changes will be dropped for good, and nobody confirmed it; nothing was done
+    2| error[DUET5091]: 1 parked change will be dropped for good, and nobody confirmed it; nothing was done
      |
      = help: add `--yes`
 
     More about it: duet explain DUET5091
     ");
-    assert_snapshot!(shown(&["parked", "discard", &second, "--yes", "--by", "alba"]), @"0| 1 changes are discarded.");
+    assert_snapshot!(shown(&["parked", "discard", &second, "--yes", "--by", "alba"]), @"0| 1 change is discarded; both records stay as they are.");
     assert_snapshot!(shown(&["parked", "discard", "999999", "--yes"]), @"
-    2| error[DUET2125]: no change [number]   is parked
+    2| error[DUET2125]: no change [number] is parked
      |
      = help: `duet parked` lists the changes that wait
 
     More about it: duet explain DUET2125
     ");
     assert_snapshot!(shown(&["retry", "--reason", "validation"]), @"0| No parked change fits; `duet parked` lists them.");
-    assert_snapshot!(shown(&["retry"]), @"0| 12 changes will be tried again.");
+    assert_snapshot!(shown(&["retry"]), @"0| 1 change will be tried again. Nothing runs now; the next `duet run` or `duet sync` carries it out.");
     let row =
         json!({"dataAreaId": "usmf", "Name": "Later", "Description": "Later", "NumberOfDays": 7});
     stage
@@ -361,13 +524,15 @@ async fn a_parked_change_is_shown_edited_discarded_and_retried() {
         .unwrap();
     assert!(ask(folder, &["sync"]).status.success());
     assert_snapshot!(shown(&["trace", "us-001"]), @"
-    0| SETTLED AT (UTC)         MAP        RECORD         FROM  OUTCOME       AFTER  DETAIL
-    [time]  customers  usmf / us-001  left  parked  [ms]  DUET2102: waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
-    [time]  customers  usmf / us-001  left  amended  [ms]  PaymentTerms given by alba
-    [time]  customers  usmf / us-001  left  coalesced  [ms]  into change [number]  
-    [time]  customers  usmf / us-001  left  parked  [ms]  DUET2102: waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
+    0| SETTLED AT (UTC)         MAP        RECORD         FROM   OUTCOME  AFTER  DETAIL
+    [time]  customers  usmf / us-001  left   parked  [ms]  DUET2102: waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
+    [time]  customers  usmf / us-001  left   amended  [ms]  PaymentTerms given by alba
+    [time]  customers  usmf / us-001  left   coalesced  [ms]  into change 618
+    [time]  customers  usmf / us-001  left   applied  [ms]  accountnumber, creditlimit, customertypecode, msdyn_company, msdyn_customergroupid, msdyn_paymentterm, transactioncurrencyid
+    [time]  customers  usmf / us-001  right  applied  [ms]  PaymentTerms
     ");
-    assert_eq!(in_box(folder, "parked"), 0);
+    // A whole read finds the discarded one anew, because nothing says what it waits for.
+    assert_eq!(in_box(folder, "parked"), 1);
     assert_eq!(in_box(folder, "discarded"), 1);
     let accounts = stage.accounts().await;
     assert!(accounts.contains_key(&key("usmf", "US-001")));
@@ -382,23 +547,12 @@ async fn drift_is_found_planned_and_repaired() {
     new_customer(&stage, "US-001", "Net30").await;
     assert!(ask(folder, &["sync"]).status.success());
     assert_snapshot!(shown(folder, &["compare"]), @"
-    0| MAP                                   COMPARED  EQUAL  PENDING  PARKED  CONFLICTS  DRIFT  MISSING LEFT  MISSING RIGHT
-    terms-of-payment.msdyn_paymentterms         14     10        0       4          0      0             0              4
-    customer-groups.msdyn_customergroups        10     10        0       0          0      0             0              0
-    customers                                   85     78        0       7          0      0             0              7
-
-    CLASS   MAP                                  RECORD              WHAT DIFFERS
-    parked  terms-of-payment.msdyn_paymentterms  frrt / cm15         missing on the right
-    parked  terms-of-payment.msdyn_paymentterms  frrt / parts        missing on the right
-    parked  terms-of-payment.msdyn_paymentterms  usmf / cm15         missing on the right
-    parked  terms-of-payment.msdyn_paymentterms  usmf / parts        missing on the right
-    parked  customers                            frrt / frrt-000002  missing on the right
-    parked  customers                            frrt / frrt-000007  missing on the right
-    parked  customers                            frrt / frrt-000019  missing on the right
-    parked  customers                            frrt / frrt-000028  missing on the right
-    parked  customers                            usmf / usmf-000013  missing on the right
-    parked  customers                            usmf / usmf-000034  missing on the right
-    parked  customers                            usmf / usmf-000038  missing on the right
+    0| MAP                                      COMPARED  EQUAL  PENDING  PARKED  CONFLICTS  DRIFT  MISSING LEFT  MISSING RIGHT
+    payment-days-cds.msdyn_paymentdays              4      4        0       0          0      0             0              0
+    payment-schedule.msdyn_paymentschedules         4      4        0       0          0      0             0              0
+    terms-of-payment.msdyn_paymentterms            14     14        0       0          0      0             0              0
+    customer-groups.msdyn_customergroups           10     10        0       0          0      0             0              0
+    customers                                      85     85        0       0          0      0             0              0
 
     Nothing drifted.
     ");
@@ -420,17 +574,10 @@ async fn drift_is_found_planned_and_repaired() {
     };
     assert_snapshot!(with(&["compare"], &[]), @"
     1| MAP        COMPARED  EQUAL  PENDING  PARKED  CONFLICTS  DRIFT  MISSING LEFT  MISSING RIGHT
-    customers        85     77        0       7          0      1             0              7
+    customers        85     84        0       0          0      1             0              0
 
-    CLASS   MAP        RECORD              WHAT DIFFERS
-    drift   customers  usmf / us-001       CREDITLIMIT = creditlimit
-    parked  customers  frrt / frrt-000002  missing on the right
-    parked  customers  frrt / frrt-000007  missing on the right
-    parked  customers  frrt / frrt-000019  missing on the right
-    parked  customers  frrt / frrt-000028  missing on the right
-    parked  customers  usmf / usmf-000013  missing on the right
-    parked  customers  usmf / usmf-000034  missing on the right
-    parked  customers  usmf / usmf-000038  missing on the right
+    CLASS  MAP        RECORD         WHAT DIFFERS
+    drift  customers  usmf / us-001  CREDITLIMIT = creditlimit
 
     `duet repair` shows what would put the drift right.
     ");
@@ -441,13 +588,13 @@ async fn drift_is_found_planned_and_repaired() {
           "map": "customers",
           "compared": 85,
           "outside": 26,
-          "equal": 77,
+          "equal": 84,
           "pending": 0,
-          "parked": 7,
+          "parked": 0,
           "conflicts": 0,
           "drift": 1,
           "missing_left": 0,
-          "missing_right": 7,
+          "missing_right": 0,
           "fields": {
             "CREDITLIMIT = creditlimit": 1
           }
@@ -466,90 +613,6 @@ async fn drift_is_found_planned_and_repaired() {
           "records": {
             "left": "dataAreaId='usmf',CustomerAccount='US-001'",
             "right": "[id]"
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"frrt\",\"frrt-000002\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='frrt',CustomerAccount='FRRT-000002'",
-            "right": null
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"frrt\",\"frrt-000007\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='frrt',CustomerAccount='FRRT-000007'",
-            "right": null
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"frrt\",\"frrt-000019\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='frrt',CustomerAccount='FRRT-000019'",
-            "right": null
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"frrt\",\"frrt-000028\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='frrt',CustomerAccount='FRRT-000028'",
-            "right": null
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"usmf\",\"usmf-000013\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='usmf',CustomerAccount='USMF-000013'",
-            "right": null
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"usmf\",\"usmf-000034\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='usmf',CustomerAccount='USMF-000034'",
-            "right": null
-          }
-        },
-        {
-          "map": "customers",
-          "key": "[\"usmf\",\"usmf-000038\"]",
-          "class": "parked",
-          "missing": "right",
-          "paired": false,
-          "fields": [],
-          "records": {
-            "left": "dataAreaId='usmf',CustomerAccount='USMF-000038'",
-            "right": null
           }
         }
       ]
@@ -595,20 +658,11 @@ async fn drift_is_found_planned_and_repaired() {
     0| MAP        RECORD         WHAT DIFFERS               REPAIR
     customers  usmf / us-001  CREDITLIMIT = creditlimit  write to the right as on the left
 
-    1 changes were applied, or are parked: `duet parked`.
+    1 change carried out; `duet parked` lists what could not be written.
     ");
     assert_snapshot!(with(&["compare"], &[]), @"
     0| MAP        COMPARED  EQUAL  PENDING  PARKED  CONFLICTS  DRIFT  MISSING LEFT  MISSING RIGHT
-    customers        85     78        0       7          0      0             0              7
-
-    CLASS   MAP        RECORD              WHAT DIFFERS
-    parked  customers  frrt / frrt-000002  missing on the right
-    parked  customers  frrt / frrt-000007  missing on the right
-    parked  customers  frrt / frrt-000019  missing on the right
-    parked  customers  frrt / frrt-000028  missing on the right
-    parked  customers  usmf / usmf-000013  missing on the right
-    parked  customers  usmf / usmf-000034  missing on the right
-    parked  customers  usmf / usmf-000038  missing on the right
+    customers        85     85        0       0          0      0             0              0
 
     Nothing drifted.
     ");
@@ -621,22 +675,28 @@ async fn drift_is_found_planned_and_repaired() {
     ");
     assert!(ask(folder, &["sync"]).status.success());
     assert_snapshot!(shown(folder, &["audit"]), @"
-    0| MAP                                   FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  PARKED  DISCARDED  PENDING  WRITES  BALANCES
-    customer-groups.msdyn_customergroups  left         30       10          0      20         0       0          0        0      10  yes
-    customer-groups.msdyn_customergroups  right        30        0          0      30         0       0          0        0       0  yes
-    customers                             left        303       49         14     155        78       7          0        0      49  yes
-    customers                             right       185       30          0     155         0       0          0        0      30  yes
-    terms-of-payment.msdyn_paymentterms   left         42       10          8      20         0       4          0        0      10  yes
-    terms-of-payment.msdyn_paymentterms   right        20        0          0      20         0       0          0        0       0  yes
+    0| MAP                                      FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  PARKED  DISCARDED  PENDING  WRITES  BALANCES
+    customer-groups.msdyn_customergroups     left         30       10          0      20         0       0          0        0      10  yes
+    customer-groups.msdyn_customergroups     right        30        0          0      30         0       0          0        0       0  yes
+    customers                                left        303       56          0     169        78       0          0        0      56  yes
+    customers                                right       199       30          0     169         0       0          0        0      30  yes
+    payment-days-cds.msdyn_paymentdays       left         12        4          0       8         0       0          0        0       4  yes
+    payment-days-cds.msdyn_paymentdays       right         8        0          0       8         0       0          0        0       0  yes
+    payment-schedule.msdyn_paymentschedules  left         12        4          0       8         0       0          0        0       4  yes
+    payment-schedule.msdyn_paymentschedules  right         8        0          0       8         0       0          0        0       0  yes
+    terms-of-payment.msdyn_paymentterms      left         42       14          0      28         0       0          0        0      14  yes
+    terms-of-payment.msdyn_paymentterms      right        28        0          0      28         0       0          0        0       0  yes
 
     Every captured change stands in exactly one box.
     ");
     assert_eq!(json_of(folder, &["audit"])["balances"], true);
     assert_snapshot!(shown(folder, &["status"]), @"
-    0| MAP                                   STATE        PAIRS  CHANGES  WRITES  PENDING  PARKED  CONFLICTS  LAG
-    customer-groups.msdyn_customergroups  not running     10       60      10        0       0          2    -
-    customers                             not running     78      488      79        0       7          1    -
-    terms-of-payment.msdyn_paymentterms   not running     10       62      10        0       4          0    -
+    0| MAP                                      STATE        PAIRS  CHANGES  WRITES  PENDING  PARKED  CONFLICTS  LAG
+    customer-groups.msdyn_customergroups     not running     10       60      10        0       0          2  [lag]
+    customers                                not running     85      502      86        0       0          1  [lag]
+    payment-days-cds.msdyn_paymentdays       not running      4       20       4        0       0          0  [lag]
+    payment-schedule.msdyn_paymentschedules  not running      4       20       4        0       0          0  [lag]
+    terms-of-payment.msdyn_paymentterms      not running     14       70      14        0       0          0  [lag]
 
     last change settled [age] ago
     ");
@@ -668,7 +728,9 @@ async fn mass_deletions_wait_for_a_person() {
     );
     assert_snapshot!(shown(folder, &["deletes"]), @"
     0| MAP        DELETED ON  REPORTED  FOUND MISSING
-    customers  left               0  more than 20 of 77
+    customers  left               0  more than 20 of 84
+
+    To let them pass: duet deletes confirm. To keep the other side's records: `duet deletes --help`.
     ");
     assert_snapshot!(shown(folder, &["deletes", "--json"]), @r#"
     0| [
@@ -676,13 +738,15 @@ async fn mass_deletions_wait_for_a_person() {
         "map": "customers",
         "side": "left",
         "reported": 0,
-        "missing": "more than 20 of 77"
+        "missing": "more than 20 of 84"
       }
     ]
     "#);
     assert_snapshot!(shown(folder, &["deletes", "confirm"]), @"
     2| MAP        DELETED ON  REPORTED  FOUND MISSING
-    customers  left               0  more than 20 of 77
+    customers  left               0  more than 20 of 84
+
+    To let them pass: duet deletes confirm. To keep the other side's records: `duet deletes --help`.
     error[DUET5091]: These records will be deleted on the other side as well, and nobody confirmed it; nothing was done
      |
      = help: add `--yes`
@@ -690,9 +754,11 @@ async fn mass_deletions_wait_for_a_person() {
     More about it: duet explain DUET5091
     ");
     assert_snapshot!(shown(folder, &["deletes", "confirm", "--yes", "--by", "alba"]), @"
-    0| 0 deletions will be applied, and what the next comparison of key sets finds missing in 1 tables.
+    0| What the next comparison of key sets finds missing in 1 table will be deleted. Nothing runs now; the next `duet run` or `duet sync` carries it out.
     MAP        DELETED ON  REPORTED  FOUND MISSING
-    customers  left               0  more than 20 of 77
+    customers  left               0  more than 20 of 84
+
+    To let them pass: duet deletes confirm. To keep the other side's records: `duet deletes --help`.
     ");
     assert!(ask(folder, &["sync"]).status.success());
     assert_eq!(stage.accounts().await.len(), before - doomed.len());
@@ -710,16 +776,28 @@ async fn orders_say_what_they_did_and_what_comes_next() {
         let row = accounts.get(&key("usmf", "US-001"));
         row.is_some_and(|row| stage::plain(&row["creditlimit"]) == limit.to_string())
     };
-    stage.set_limit("US-001", 1).await;
-    until("the first edit arrives", async || {
-        arrived(1).await && in_box(folder, "pending") == 0
+    // What Duet writes comes back and would queue as well: it is waited for.
+    let settled = async |limit: u64| {
+        let mut last = (0, Instant::now());
+        until("the edit arrives and all is at rest", async || {
+            let captured = in_box(folder, "captured");
+            if captured != last.0 {
+                last = (captured, Instant::now());
+            }
+            last.1.elapsed() > ECHO && in_box(folder, "pending") == 0 && arrived(limit).await
+        })
+        .await;
+    };
+    until("the new customer arrives", async || {
+        stage.accounts().await.contains_key(&key("usmf", "US-001"))
     })
     .await;
+    stage.set_limit("US-001", 1).await;
+    settled(1).await;
     let queued = async |limit: u64| {
         stage.set_limit("US-001", limit).await;
         until("the edit queues", async || in_box(folder, "pending") == 1).await;
     };
-    assert_snapshot!(shown(folder, &["pause", "customers", "--reason", "month end"]), @"0| Paused customers.");
     assert_snapshot!(shown(folder, &["pause", "customers", "--json"]), @r#"
     0| {
       "paused": [
@@ -729,17 +807,21 @@ async fn orders_say_what_they_did_and_what_comes_next() {
       "done": true
     }
     "#);
+    assert_snapshot!(shown(folder, &["pause", "customers", "--reason", "month end"]), @"0| Paused customers.");
     queued(2).await;
     assert_snapshot!(shown(folder, &["status"]), @"
-    0| MAP                                   STATE    PAIRS  CHANGES  WRITES  PENDING  PARKED  CONFLICTS    LAG
-    customer-groups.msdyn_customergroups  running     10       30      10        0       0          2      -
-    customers                             paused      78      190      78        2       7          0  308ms
-    terms-of-payment.msdyn_paymentterms   running     10       24      10        0       4          0      -
+    0| MAP                                      STATE    PAIRS  CHANGES  WRITES  PENDING  PARKED  CONFLICTS  LAG
+    customer-groups.msdyn_customergroups     running     10       30      10        0       0          2  [lag]
+    customers                                paused      85      199      86        1       0          0  [lag]
+    payment-days-cds.msdyn_paymentdays       running      4        8       4        0       0          0  [lag]
+    payment-schedule.msdyn_paymentschedules  running      4        8       4        0       0          0  [lag]
+    terms-of-payment.msdyn_paymentterms      running     14       28      14        0       0          0  [lag]
+    customers: month end
 
     last change settled [age] ago
     ");
-    assert_snapshot!(shown(folder, &["resume", "customers"]), @"0| Resumed customers. Applied first: 2 changes.");
-    until("the queue is applied", async || arrived(2).await).await;
+    assert_snapshot!(shown(folder, &["resume", "customers"]), @"0| Resumed customers. Applied first: 1 change.");
+    settled(2).await;
     ask(folder, &["pause", "customers"]);
     queued(3).await;
     assert_snapshot!(shown(folder, &["resume", "customers", "--keep-parked"]), @"0| Resumed customers. Parked: 1 change, which `duet retry --reason held` applies.");
@@ -747,32 +829,60 @@ async fn orders_say_what_they_did_and_what_comes_next() {
         in_box(folder, "parked") == 1
     })
     .await;
-    assert_snapshot!(shown(folder, &["retry", "--reason", "held"]), @"");
-    until("it is applied after all", async || arrived(3).await).await;
+    assert_snapshot!(shown(folder, &["retry", "--reason", "held"]), @"0| 1 change will be tried again.");
+    settled(3).await;
     ask(folder, &["pause", "customers"]);
     queued(4).await;
-    assert_snapshot!(shown(folder, &["resume", "customers", "--discard"]), @"");
-    assert_snapshot!(shown(folder, &["resume", "customers", "--discard", "--confirm", "discard 1 change"]), @"");
+    assert_snapshot!(shown(folder, &["resume", "customers", "--discard"]), @"
+    2| error[DUET5091]: nothing was discarded: 1 change in the queue, and nobody confirmed it
+     |
+     = help: type the words when asked, or give `--confirm 'discard [number] change'`
+
+    More about it: duet explain DUET5091
+    ");
+    assert_snapshot!(shown(folder, &["resume", "customers", "--discard", "--confirm", "discard 1 change"]), @"0| Resumed customers. Discarded: 1 change.");
     until("the queue is discarded", async || {
         in_box(folder, "discarded") == 1
     })
     .await;
     assert!(arrived(3).await);
-    assert_snapshot!(shown(folder, &["stop", "customers"]), @"");
+    assert_snapshot!(shown(folder, &["stop", "customers"]), @"0| Stopped customers.");
     assert_eq!(state(folder, "customers"), "not-running");
-    assert_snapshot!(shown(folder, &["start", "customers"]), @"");
+    assert_snapshot!(shown(folder, &["start", "customers"]), @"0| Resumed customers.");
     until("it runs again", async || {
         state(folder, "customers") == "running"
     })
     .await;
-    assert_snapshot!(shown(folder, &["refresh"]), @"");
-    assert_snapshot!(shown(folder, &["relink", "--side", "right", "--yes"]), @"");
+    assert_snapshot!(shown(folder, &["refresh"]), @"0| Nothing has changed; 5 maps run.");
+    assert_snapshot!(shown(folder, &["relink", "--side", "right", "--yes"]), @"
+    5| error[DUET4001]: another duet process is working on duet.db
+     |
+     = help: stop it first, or use a second store
+
+    More about it: duet explain DUET4001
+    ");
     assert!(running.end().success());
-    assert_snapshot!(shown(folder, &["stop", "nothing"]), @"");
-    assert_snapshot!(shown(folder, &["refresh"]), @"");
-    assert_snapshot!(shown(folder, &["relink"]), @"");
-    assert_snapshot!(shown(folder, &["relink", "--side", "right"]), @"");
-    assert_snapshot!(shown(folder, &["relink", "--side", "right", "--yes"]), @"");
+    assert_snapshot!(shown(folder, &["stop", "nothing"]), @"
+    2| error[DUET5090]: there is no map `nothing`
+     |
+     = help: did you mean `customers`? `duet status` lists the maps
+
+    More about it: duet explain DUET5090
+    ");
+    assert_snapshot!(shown(folder, &["refresh"]), @"0| Nothing runs now; the next `duet run` reads everything anew.");
+    assert_snapshot!(shown(folder, &["relink"]), @"0| Both sides have the address that the store knows; there is nothing to relink.");
+    assert_snapshot!(shown(folder, &["relink", "--side", "right"]), @"
+    2| right: http://127.0.0.1 -> http://127.0.0.1
+    error[DUET5091]: nothing was relinked: nobody said that it is the same environment
+     |
+     = help: answer `yes` when asked, or give `--yes`
+
+    More about it: duet explain DUET5091
+    ");
+    assert_snapshot!(shown(folder, &["relink", "--side", "right", "--yes"]), @"
+    0| Relinked. The next `duet run` reads the tables whole and writes only what differs.
+    right: http://127.0.0.1 -> http://127.0.0.1
+    ");
     assert!(ask(folder, &["sync"]).status.success());
     assert_eq!(json_of(folder, &["audit"])["balances"], true);
 }

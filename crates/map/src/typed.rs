@@ -151,8 +151,10 @@ impl CompiledMap {
             .find(|slot| slot.name.eq_ignore_ascii_case(column));
         known.ok_or_else(|| {
             let names = slots.iter().map(|slot| slot.name.as_str());
-            let near = near::nearest(column, names)
-                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let near = near::nearest(column, names).map_or_else(
+                || "; `duet parked show NUMBER` lists its columns".to_owned(),
+                |near| format!("; did you mean `{near}`?"),
+            );
             TypedError::new(format!(
                 "the map does not touch a column `{column}` of {} on the {side} side{near}",
                 self.table(side)

@@ -1,6 +1,7 @@
 //! `duet conflicts`: fields that both sides changed, who won, and what waits for a person.
 
 use super::Global;
+use super::order::{carried_out, take_up};
 use crate::confirmation::person;
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
@@ -125,9 +126,10 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
     let config = project::config(global)?;
     let by = args.by.unwrap_or_else(person);
     let now = SystemClock.now();
-    let conflict = if args.set.is_empty() {
+    let (conflict, running) = if args.set.is_empty() {
         let store = project::open_store(&config)?;
-        decisions::decide(&*store, None, args.id, &choices, &by, now).await?
+        let decided = decisions::decide(&*store, None, args.id, &choices, &by, now).await?;
+        (decided, take_up(&config, &*store).await)
     } else {
         // Only the map knows how either side spells a typed value.
         let prepared = project::prepare(&config, terminal).await?;
@@ -136,12 +138,15 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
             Some(conflict) => Some(prepared.map(&conflict.map)?),
             None => None,
         };
-        decisions::decide(&*store, map, args.id, &choices, &by, now).await?
+        let decided = decisions::decide(&*store, map, args.id, &choices, &by, now).await?;
+        (decided, take_up(&config, &*store).await)
     };
     terminal.data(&conflict, |conflict| {
         format!(
-            "Conflict {} of {} is decided; the next round carries it out.",
-            conflict.id, conflict.key
+            "Conflict {} of {} is decided.{}",
+            conflict.id,
+            conflict.key,
+            carried_out(running)
         )
     });
     Ok(Exit::Done)

@@ -1,6 +1,7 @@
 //! `duet deletes`: mass deletions that wait for a person.
 
 use super::Global;
+use super::order::{carried_out, take_up};
 use crate::confirmation::{confirm, person};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -80,17 +81,27 @@ pub async fn run(args: DeletesArgs, global: &Global, terminal: Terminal) -> Resu
     }
     let by = args.by.unwrap_or_else(person);
     let passed = decisions::confirm_deletions(&*store, &held, &by, SystemClock.now()).await?;
+    let running = take_up(&config, &*store).await;
     let compared = held.iter().filter(|one| one.missing.is_some()).count();
-    terminal.data(&json!({"confirmed": passed, "comparisons": compared}), |_| {
-        match (passed, compared) {
-            (0, 0) => "No deletions wait.".to_owned(),
-            (passed, 0) => format!("{passed} deletions will be applied."),
-            (passed, compared) => format!(
-                "{passed} deletions will be applied, and what the next comparison of key sets finds \
-                 missing in {compared} tables."
-            ),
-        }
-    });
+    terminal.data(
+        &json!({"confirmed": passed, "comparisons": compared}),
+        |_| {
+            let when = carried_out(running);
+            let tables = match compared {
+                1 => "1 table".to_owned(),
+                count => format!("{count} tables"),
+            };
+            let missing = format!("What the next comparison of key sets finds missing in {tables}");
+            match (passed, compared) {
+                (0, 0) => "No deletions wait.".to_owned(),
+                (passed, 0) => format!("Deletions that will be applied: {passed}.{when}"),
+                (0, _) => format!("{missing} will be deleted.{when}"),
+                (passed, _) => {
+                    format!("Deletions that will be applied: {passed}. {missing} follows.{when}")
+                }
+            }
+        },
+    );
     Ok(Exit::Done)
 }
 
@@ -110,7 +121,11 @@ fn text(held: &[HeldDeletions]) -> String {
         })
         .collect();
     let header = ["map", "deleted on", "reported", "found missing"];
-    table(&header, &[2], rows)
+    let mut text = table(&header, &[2], rows);
+    text.push_str(
+        "\n\nTo let them pass: duet deletes confirm. To keep the other side's records: `duet deletes --help`.",
+    );
+    text
 }
 
 #[cfg(test)]
@@ -133,6 +148,8 @@ mod tests {
         MAP        DELETED ON  REPORTED  FOUND MISSING
         customers  left               0  more than 100 of 1000
         customers  right            240  -
+
+        To let them pass: duet deletes confirm. To keep the other side's records: `duet deletes --help`.
         ");
         insta::assert_snapshot!(text(&[]), @"No deletions wait.");
     }

@@ -76,19 +76,7 @@ impl Orders {
 
     /// Knocks at the running process; without an answer it looks by itself in a few seconds.
     pub(super) async fn knock(&self) {
-        let Ok(Some(address)) = self.store.cursor(LISTENING).await else {
-            return;
-        };
-        let client = reqwest::Client::builder().no_proxy().build();
-        let Ok(client) = client else { return };
-        let knocked = client
-            .post(format!("http://{address}/api/wake"))
-            .timeout(Duration::from_secs(2))
-            .send()
-            .await;
-        if let Err(error) = knocked {
-            tracing::debug!(%error, "nobody hears the knock");
-        }
+        knock(self.store.as_ref()).await;
     }
 
     /// Knocks, and waits until the maps show what is wanted. Returns whether a process runs and has
@@ -142,5 +130,40 @@ pub(super) const fn effect(running: bool, done: bool) -> &'static str {
         (true, true) => "",
         (true, false) => " `duet run` has not taken it up yet; `duet status` shows when it has.",
         (false, _) => " Nothing runs now; it holds for the next `duet run` or `duet sync`.",
+    }
+}
+
+async fn knock(store: &dyn Store) {
+    let Ok(Some(address)) = store.cursor(LISTENING).await else {
+        return;
+    };
+    let client = reqwest::Client::builder().no_proxy().build();
+    let Ok(client) = client else { return };
+    let knocked = client
+        .post(format!("http://{address}/api/wake"))
+        .timeout(Duration::from_secs(2))
+        .send()
+        .await;
+    if let Err(error) = knocked {
+        tracing::debug!(%error, "nobody hears the knock");
+    }
+}
+
+/// Knocks at the process that runs, for what it carries out like any other change. Returns whether there
+/// is one.
+pub(super) async fn take_up(config: &Config, store: &dyn Store) -> bool {
+    let running = project::is_claimed(config);
+    if running {
+        knock(store).await;
+    }
+    running
+}
+
+/// When a decision about single changes takes effect.
+pub(super) const fn carried_out(running: bool) -> &'static str {
+    if running {
+        ""
+    } else {
+        " Nothing runs now; the next `duet run` or `duet sync` carries it out."
     }
 }

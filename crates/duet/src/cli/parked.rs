@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::conflicts::assignment;
+use super::order::{carried_out, take_up};
 use crate::confirmation::{confirm, person};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -241,9 +242,12 @@ fn whole(shown: &Shown) -> String {
             parked.key, parked.map, parked.side
         ),
         format!(
-            "since     {} UTC, tried {} times",
+            "since     {} UTC, tried {}",
             parked.since.strftime("%F %T"),
-            parked.attempts
+            match parked.attempts {
+                1 => "once".to_owned(),
+                count => format!("{count} times"),
+            }
         ),
         format!(
             "why       {}: {}",
@@ -293,11 +297,13 @@ async fn edit(args: EditArgs, global: &Global, terminal: Terminal) -> Result<Exi
     let by = args.by.unwrap_or_else(person);
     let now = SystemClock.now();
     let columns = decisions::edit_parked(&*store, map, args.number, &edits, &by, now).await?;
+    let running = take_up(&config, &*store).await;
     terminal.data(&json!({"edited": args.number, "columns": columns}), |_| {
         format!(
-            "Change {} goes on with the given {}.",
+            "Change {} goes on with the given {}.{}",
             args.number,
-            columns.join(", ")
+            columns.join(", "),
+            carried_out(running)
         )
     });
     Ok(Exit::Done)
@@ -305,10 +311,10 @@ async fn edit(args: EditArgs, global: &Global, terminal: Terminal) -> Result<Exi
 
 async fn discard(args: DiscardArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let config = project::config(global)?;
-    let what = format!(
-        "{} parked changes will be dropped for good",
-        args.numbers.len()
-    );
+    let what = match args.numbers.len() {
+        1 => "1 parked change will be dropped for good".to_owned(),
+        count => format!("{count} parked changes will be dropped for good"),
+    };
     confirm(terminal, &what, "discard", args.yes)?;
     let store = project::open_store(&config)?;
     let by = args.by.unwrap_or_else(person);
@@ -321,8 +327,9 @@ async fn discard(args: DiscardArgs, global: &Global, terminal: Terminal) -> Resu
         }
         discarded += dropped;
     }
-    terminal.data(&json!({"discarded": discarded}), |_| {
-        format!("{discarded} changes are discarded.")
+    terminal.data(&json!({"discarded": discarded}), |_| match discarded {
+        1 => "1 change is discarded; both records stay as they are.".to_owned(),
+        count => format!("{count} changes are discarded; the records stay as they are."),
     });
     Ok(Exit::Done)
 }

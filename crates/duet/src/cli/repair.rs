@@ -113,10 +113,17 @@ fn text(repair: &Repair) -> String {
         (false, _) => {
             "This is the plan; nothing was written. `duet repair --apply` does it.".to_owned()
         }
-        (true, true) => {
-            format!("{journaled} changes are journaled; the running `duet run` carries them out.")
+        (true, running) => {
+            let changes = match journaled {
+                1 => "1 change".to_owned(),
+                count => format!("{count} changes"),
+            };
+            if running {
+                format!("{changes} in the journal; the running `duet run` carries them out.")
+            } else {
+                format!("{changes} carried out; `duet parked` lists what could not be written.")
+            }
         }
-        (true, false) => format!("{journaled} changes were applied, or are parked: `duet parked`."),
     };
     let steps = table(&["map", "record", "what differs", "repair"], &[], rows);
     format!("{steps}\n\n{outcome}")

@@ -1,7 +1,7 @@
 //! `duet retry`: parked changes become pending again.
 
 use super::Global;
-use super::order::Orders;
+use super::order::{Orders, carried_out, take_up};
 use super::parked::Selection;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -32,11 +32,12 @@ pub async fn run(args: RetryArgs, global: &Global, terminal: Terminal) -> Result
         .store
         .retry(&args.selection.into(), SystemClock.now())
         .await?;
-    desk.knock().await;
+    let running = take_up(&desk.config, desk.store.as_ref()).await;
+    let when = carried_out(running);
     terminal.data(&json!({"retried": count}), |_| match count {
         0 => "No parked change fits; `duet parked` lists them.".to_owned(),
-        1 => "1 change will be tried again.".to_owned(),
-        count => format!("{count} changes will be tried again."),
+        1 => format!("1 change will be tried again.{when}"),
+        count => format!("{count} changes will be tried again.{when}"),
     });
     Ok(Exit::Done)
 }
