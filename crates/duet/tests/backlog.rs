@@ -3,7 +3,7 @@
 //! Real processes, real HTTP, a real file. 5,000 changes queue by default; the figures in the book come from
 //!
 //! ```sh
-//! DUET_BACKLOG=200000 cargo test --release -p duet --test backlog -- --nocapture
+//! DUET_BACKLOG=200000 cargo test --release -p duet --test backlog -- --ignored --nocapture
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -82,6 +82,7 @@ async fn edit_all(stage: &Stage, customers: &[(String, String)], round: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes; run by hand"]
 async fn a_backlog_drains_with_flat_memory_and_both_agree() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();

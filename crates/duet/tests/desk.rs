@@ -95,7 +95,7 @@ fn tidied(text: &str) -> String {
         // Numbers of changes and conflicts.
         (r"(?m)^((\d\| )?) *\d+  ", "${1}[number]  "),
         (
-            r"(?i)\b(change|conflict|show|edit|discard|resolve)( +)\d+( |;|$)",
+            r"(?im)\b(change|conflict|show|edit|discard|resolve)( +)\d+( |;|,|$)",
             "${1}${2}[number]${3}",
         ),
         (r#""(seq|id|edited)": \d+"#, r#""$1": [number]"#),
@@ -379,12 +379,12 @@ async fn a_conflict_is_found_shown_and_decided() {
     [time]  customers  usmf / us-001  left   applied  [ms]  accountnumber, creditlimit, customertypecode, msdyn_company, msdyn_customergroupid, msdyn_paymentterm, transactioncurrencyid
     [time]  customers  usmf / us-001  left   parked  [ms]  DUET2120: both sides changed SALESMEMO = description; `duet conflicts` shows both values, and `duet conflicts resolve` decides
     [time]  customers  usmf / us-001  right  parked  [ms]  DUET2120: both sides changed SALESMEMO = description; `duet conflicts` shows both values, and `duet conflicts resolve` decides
-    [time]  customers  usmf / us-001  right  resolved  [ms]  conflict 3, by alba
+    [time]  customers  usmf / us-001  right  resolved  [ms]  conflict [number], by alba
     [time]  customers  usmf / us-001  left   released  [ms]  what it waited for is there
     [time]  customers  usmf / us-001  right  released  [ms]  what it waited for is there
-    [time]  customers  usmf / us-001  left   coalesced  [ms]  into change 781
+    [time]  customers  usmf / us-001  left   coalesced  [ms]  into change [number]
     [time]  customers  usmf / us-001  left   discarded  [ms]  it lost a conflict; its value stands in the record
-    [time]  customers  usmf / us-001  right  coalesced  [ms]  into change 926
+    [time]  customers  usmf / us-001  right  coalesced  [ms]  into change [number]
     [time]  customers  usmf / us-001  right  applied  [ms]  SalesMemo
     ");
     assert_snapshot!(shown(folder, &["trace", "nobody"]), @"0| No change of such a record was ever captured.");
@@ -527,7 +527,6 @@ async fn a_parked_change_is_shown_edited_discarded_and_retried() {
     0| SETTLED AT (UTC)         MAP        RECORD         FROM   OUTCOME  AFTER  DETAIL
     [time]  customers  usmf / us-001  left   parked  [ms]  DUET2102: waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
     [time]  customers  usmf / us-001  left   amended  [ms]  PaymentTerms given by alba
-    [time]  customers  usmf / us-001  left   coalesced  [ms]  into change 618
     [time]  customers  usmf / us-001  left   applied  [ms]  accountnumber, creditlimit, customertypecode, msdyn_company, msdyn_customergroupid, msdyn_paymentterm, transactioncurrencyid
     [time]  customers  usmf / us-001  right  applied  [ms]  PaymentTerms
     ");

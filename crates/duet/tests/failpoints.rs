@@ -449,7 +449,10 @@ async fn a_death_at_any_point_loses_nothing_and_doubles_nothing() {
         .filter(|conflict| !people.is_contested(conflict))
         .collect();
     assert!(wrong.is_empty(), "Duet's own writes contest: {wrong:#?}");
-    let unreached = table.iter().filter(|(_, outcome)| outcome.died == 0);
+    // Whether a losing value is written over, or its change arrives second and is dropped, is chance.
+    let unreached = table
+        .iter()
+        .filter(|(point, outcome)| outcome.died == 0 && **point != "conflicts-recorded");
     let unreached: Vec<_> = unreached.map(|(point, _)| point).collect();
     assert!(unreached.is_empty(), "never reached: {unreached:?}");
     eprintln!("no edit is lost, doubled or contested by Duet's own writes");

@@ -1,7 +1,7 @@
 //! The journal: what capture puts in and apply takes out, in order.
 
 use super::columns::{
-    Word as _, count, from_json, from_nanos, optional_text_of, side_of, text_of, to_count, to_json,
+    Word as _, count, from_json, from_nanos, optional_text_of, side_of, to_count, to_json,
     to_nanos, version, word_of,
 };
 use super::fault::Fault;
@@ -12,7 +12,6 @@ use crate::pair::PairBody;
 use crate::store::{Capture, Waiting};
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
-use duet_map::value::Row;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use std::collections::{HashMap, HashSet};
@@ -377,15 +376,10 @@ fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault
             by: row.get(12)?,
         },
     };
-    let mut amendment: Amendment = match optional_text_of(row, 13)? {
+    let amendment = match optional_text_of(row, 13)? {
         Some(json) => from_json(json, || format!("what was said about change {seq}"))?,
         None => Amendment::default(),
     };
-    if let ChangeKind::Upsert { row, .. } = &kind
-        && amendment.columns.is_empty()
-    {
-        amendment.columns = given_before(tx, &supersedes, row)?;
-    }
     Ok(Change {
         seq,
         change: NewChange {
@@ -402,31 +396,4 @@ fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault
         attempts: row.get(4)?,
         supersedes,
     })
-}
-
-/// The values that a person gave for changes which a later one supersedes, as far as the record still
-/// holds what the person saw: a whole read of the table is no new edit.
-fn given_before(tx: &Connection, supersedes: &[i64], now: &Row) -> Result<Row, Fault> {
-    let mut select = tx.prepare_cached(
-        "SELECT row, amendment FROM journal
-         WHERE seq = ?1 AND row IS NOT NULL AND amendment IS NOT NULL",
-    )?;
-    for seq in supersedes.iter().rev() {
-        let mut rows = select.query([seq])?;
-        let Some(found) = rows.next()? else { continue };
-        let then: Row = from_json(text_of(found, 0)?, || format!("the row of change {seq}"))?;
-        let said: Amendment = from_json(text_of(found, 1)?, || {
-            format!("what was said about change {seq}")
-        })?;
-        if said.columns.is_empty() {
-            continue;
-        }
-        return Ok(said
-            .columns
-            .iter()
-            .filter(|(column, _)| then.get(column) == now.get(column))
-            .map(|(column, value)| (column.to_owned(), value.clone()))
-            .collect());
-    }
-    Ok(Row::new())
 }

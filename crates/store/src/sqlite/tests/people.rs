@@ -1,13 +1,12 @@
 //! What people ask for: parked changes, conflicts, stories.
 
 use super::*;
-use crate::change::{Amendment, ChangeKind, ParkReason, ParkedFilter};
+use crate::change::{ParkReason, ParkedFilter};
 use crate::conflict::{ConflictFilter, ConflictKind, FieldConflict, NewConflict};
 use crate::settlement::Outcome;
 use crate::sqlite::STORY_LENGTH;
 use crate::store::Store as _;
 use duet_map::side::{PerSide, Side};
-use duet_map::value::Row;
 
 #[tokio::test]
 async fn a_parked_change_says_why_and_for_what() {
@@ -233,37 +232,4 @@ async fn a_story_keeps_its_last_lines_only() {
     assert_eq!(lines.len(), STORY_LENGTH);
     assert_eq!(lines[0].0, 4);
     assert_eq!(store.activity("b", 10).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn what_a_person_gave_outlives_a_whole_read_and_falls_with_an_edit() {
-    let store = memory();
-    journal(&store, [upsert("a")]).await;
-    settle(&store, vec![ends(1, parked(&[]))]).await;
-    let given = Amendment {
-        columns: Row::new().with("NAME", "Given"),
-        ..Amendment::default()
-    };
-    let filter = any_parked();
-    let amended = store.amend(&filter, given, "NAME given by alba", at(2));
-    assert_eq!(amended.await.unwrap(), 1);
-    let columns = async || {
-        let [change] = &due(&store, 3).await[..] else {
-            panic!("one change expected");
-        };
-        change.change.amendment.columns.clone()
-    };
-    // The table is read whole: the record stands as the person saw it.
-    journal(&store, [upsert("a")]).await;
-    assert_eq!(columns().await, Row::new().with("NAME", "Given"));
-    // It is edited: what was given was meant for another value.
-    let mut edited = upsert("a");
-    edited.kind = ChangeKind::Upsert {
-        row: Row::new().with("NAME", "Edited"),
-        version: None,
-        modified: None,
-        by: None,
-    };
-    journal(&store, [edited]).await;
-    assert_eq!(columns().await, Row::new());
 }
