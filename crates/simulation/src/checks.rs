@@ -458,6 +458,7 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
             (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2108" => {
                 has_outsider(world, kind, park.side, row)
             }
+            (ParkReason::WaitingForKey, Some(row)) if lacks_company(world, park.side, row) => true,
             (ParkReason::WaitingForKey, Some(row)) => {
                 row.value(kind.key[park.side]).is_null()
                     || kind.map == CUSTOMERS.map
@@ -480,6 +481,16 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Whether the right side has no such company, because people kept it aside or discarded it.
+fn lacks_company(world: &World, side: Side, row: &Row) -> bool {
+    let company = world.company_of(side, row);
+    let companies = world.right.rows("cdm_companies");
+    let mut codes = companies
+        .iter()
+        .map(|(_, row)| folded(row.value("cdm_companycode")));
+    !codes.any(|code| Some(code) == company)
 }
 
 /// Whether another record of the same side carries the key, or a pair does whose record is gone
