@@ -142,6 +142,7 @@ fn field(line: &MapField) -> anyhow::Result<Field> {
         default: (!line.default.is_empty()).then(|| Marked::from(line.default.as_str())),
         expression: None,
         conflicts: None,
+        create: None,
     })
 }
 

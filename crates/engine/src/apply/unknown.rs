@@ -246,7 +246,7 @@ impl Core {
                         let earlier = self.shown_earlier(map, intent, row, &arrived).await?;
                         seen.arrived |= agree(map, &mut body, to, earlier);
                     }
-                    if learn(map, &mut body, to, arrived, &record, looked) {
+                    if learn(map, &mut body, to, &arrived, &record, looked) {
                         seen.arrived = true;
                         // A number may have arrived that others wait for.
                         seen.settlement.provides = provides(map, &body);
@@ -268,7 +268,7 @@ impl Core {
                         half.version = None;
                     }
                     body.halves[to].record = Some(record.id.clone());
-                    learn(map, &mut body, to, columns, &record, looked);
+                    learn(map, &mut body, to, &columns, &record, looked);
                     seen.arrived = true;
                     seen.settlement.provides = provides(map, &body);
                     seen.settlement.pair = match own {
@@ -427,7 +427,7 @@ fn learn(
     map: &CompiledMap,
     body: &mut PairBody,
     to: Side,
-    arrived: Row,
+    arrived: &Row,
     record: &Record,
     looked: i64,
 ) -> bool {
