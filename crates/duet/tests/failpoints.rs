@@ -204,7 +204,7 @@ impl<'s> People<'s> {
     }
 
     /// Does what a point needs to be met, and tells which command will meet it.
-    async fn prepare(&mut self, point: &str) -> &'static [&'static str] {
+    fn prepare(&self, point: &str) -> &'static [&'static str] {
         let order = |arguments: &[&str]| {
             let output = ask(&self.stage.folder, arguments);
             assert!(output.status.success(), "{}", said(&output));
@@ -410,7 +410,7 @@ async fn a_death_at_any_point_loses_nothing_and_doubles_nothing() {
             let edits = people.edit().await;
             let outcome = table.entry(point).or_default();
             outcome.edits += edits;
-            let command = people.prepare(point).await;
+            let command = people.prepare(point);
             let dead = if point == "notices-stored" {
                 dies_of_a_notice(&stage).await
             } else {
