@@ -199,15 +199,16 @@ async fn a_conflict_is_found_shown_and_decided() {
 
     let conflict = json_of(folder, &["conflicts", "--open"])[0]["id"].to_string();
     let conflict = conflict.as_str();
-    assert_snapshot!(shown(folder, &["conflicts"]), @"
+    // The initial sync met one difference in each company; which came first is chance.
+    let ours = ["conflicts", "--key", "usmf"];
+    assert_snapshot!(shown(folder, &ours), @"
     0| NUMBER  AT (UTC)             MAP                                   RECORD         FIELD                      OUTCOME        LEFT             RIGHT
     [number]  [time]  customers                             usmf / us-001  SalesMemo                  open           calls on Monday  calls on Friday
     [number]  [time]  customer-groups.msdyn_customergroups  usmf / 30      IsSalesTaxIncludedInPrice  left (master)  Yes              false
-    [number]  [time]  customer-groups.msdyn_customergroups  frrt / 30      IsSalesTaxIncludedInPrice  left (master)  Yes              false
 
     To decide: duet conflicts resolve NUMBER --take left|right
     ");
-    assert_snapshot!(shown(folder, &["conflicts", "--json"]), @r#"
+    assert_snapshot!(shown(folder, &[&ours[..], &["--json"]].concat()), @r#"
     0| [
       {
         "id": [number],
@@ -274,40 +275,6 @@ async fn a_conflict_is_found_shown_and_decided() {
         "decision": null,
         "ended_at": "[time]",
         "ended_how": null
-      },
-      {
-        "id": [number],
-        "map": "customer-groups.msdyn_customergroups",
-        "key": "[\"frrt\",\"30\"]",
-        "at": "[time]",
-        "kind": "meeting",
-        "state": "decided",
-        "policy": "master",
-        "fields": [
-          {
-            "left_column": "IsSalesTaxIncludedInPrice",
-            "right_column": "msdyn_issalestaxincludedinprice",
-            "base": null,
-            "left": {
-              "e": "Yes"
-            },
-            "right": false,
-            "winner": "left"
-          }
-        ],
-        "touched": {
-          "left": {
-            "by": null,
-            "at": "[time]"
-          },
-          "right": {
-            "by": "[id]",
-            "at": "[time]"
-          }
-        },
-        "decision": null,
-        "ended_at": "[time]",
-        "ended_how": null
       }
     ]
     "#);
@@ -345,13 +312,10 @@ async fn a_conflict_is_found_shown_and_decided() {
     More about it: duet explain DUET2124
     ");
     assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "right", "--by", "alba"]), @"0| Conflict [number] of usmf / us-001 is decided. Nothing runs now; the next `duet run` or `duet sync` carries it out.");
-    assert_snapshot!(shown(folder, &["conflicts"]), @"
+    assert_snapshot!(shown(folder, &ours), @"
     0| NUMBER  AT (UTC)             MAP                                   RECORD         FIELD                      OUTCOME          LEFT             RIGHT
     [number]  [time]  customers                             usmf / us-001  SalesMemo                  decided by alba  calls on Monday  calls on Friday
     [number]  [time]  customer-groups.msdyn_customergroups  usmf / 30      IsSalesTaxIncludedInPrice  left (master)    Yes              false
-    [number]  [time]  customer-groups.msdyn_customergroups  frrt / 30      IsSalesTaxIncludedInPrice  left (master)    Yes              false
-
-    To decide: duet conflicts resolve NUMBER --take left|right
     ");
     assert!(ask(folder, &["sync"]).status.success());
     assert_snapshot!(shown(folder, &["conflicts", "show", conflict]), @"

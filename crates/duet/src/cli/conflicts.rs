@@ -229,10 +229,9 @@ fn text(conflicts: &[Conflict]) -> String {
         "number", "at (UTC)", "map", "record", "field", "outcome", "left", "right",
     ];
     let mut text = table(&header, &[0], rows);
-    if conflicts
-        .iter()
-        .any(|conflict| conflict.state == ConflictState::Open)
-    {
+    let undecided =
+        |conflict: &Conflict| conflict.state == ConflictState::Open && conflict.decision.is_none();
+    if conflicts.iter().any(undecided) {
         text.push_str("\n\nTo decide: duet conflicts resolve NUMBER --take left|right");
     }
     text
