@@ -1,9 +1,9 @@
 //! A day's backlog over HTTP: sales is down while people go on working in finance; then it is back.
 //!
-//! Real processes, real HTTP, a real file. 5,000 changes queue by default; the figures in the book come from
+//! Real processes, real HTTP, a real file. 1,000 changes queue by default; the figures in the book come from
 //!
 //! ```sh
-//! DUET_BACKLOG=200000 cargo test --release -p duet --test backlog -- --ignored --nocapture
+//! DUET_BACKLOG=200000 cargo test --release -p duet --test backlog -- --nocapture
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +35,7 @@ fn wanted() -> u64 {
     std::env::var("DUET_BACKLOG")
         .ok()
         .and_then(|wanted| wanted.parse().ok())
-        .unwrap_or(5_000)
+        .unwrap_or(1_000)
 }
 
 /// The memory of a process in MB, now and at most; `None` where the system does not tell.
@@ -48,14 +48,14 @@ fn memory(process: u32) -> Option<(u64, u64)> {
     Some((figure("VmRSS:")? / 1024, figure("VmHWM:")? / 1024))
 }
 
-/// Waits until the queue is as wanted, as long as it moves. Returns when it was.
-async fn queue(folder: &Path, is_as_wanted: impl Fn(u64) -> bool) -> Instant {
-    let mut last = pending(folder);
+/// Waits until a figure is as wanted, as long as it moves. Returns when it was.
+async fn until(figure: impl Fn() -> u64, is_as_wanted: impl Fn(u64) -> bool) -> Instant {
+    let mut last = figure();
     let mut moved = Instant::now();
     while !is_as_wanted(last) {
-        assert!(moved.elapsed() < PATIENCE, "stuck at {last} pending");
+        assert!(moved.elapsed() < PATIENCE, "stuck at {last}");
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let now = pending(folder);
+        let now = figure();
         if now != last {
             (last, moved) = (now, Instant::now());
         }
@@ -82,7 +82,6 @@ async fn edit_all(stage: &Stage, customers: &[(String, String)], round: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; run by hand"]
 async fn a_backlog_drains_with_flat_memory_and_both_agree() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +106,7 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
         .collect();
 
     let running = Running::start(folder);
-    queue(folder, |pending| pending == 0).await;
+    until(|| pending(folder), |pending| pending == 0).await;
     let started = memory(running.id());
     let down = json!([{"fault": "unavailable"}]);
     stage
@@ -116,17 +115,21 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
         .await
         .unwrap();
 
+    let captured_before = captured(folder);
+    let newly = || captured(folder) - captured_before;
     let begun = Instant::now();
     let mut early = None;
     for round in 1..=ROUNDS {
         edit_all(&stage, &customers, round).await;
+        // What is tried in vain supersedes what the same record said before: the queue itself may
+        // shrink, what was captured does not.
         let journaled = round * customers.len() as u64;
-        queue(folder, |pending| pending >= journaled).await;
+        until(newly, |captured| captured >= journaled).await;
         if round == ROUNDS / 5 {
             early = memory(running.id());
         }
     }
-    let queued = pending(folder);
+    let queued = newly();
     let took = begun.elapsed().as_secs_f64();
     let late = memory(running.id());
     eprintln!("queued               {queued:>8} changes in {took:.0} s, one side down");
@@ -139,7 +142,7 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
         .await
         .unwrap();
     let begun = Instant::now();
-    let drained = queue(folder, |pending| pending == 0).await;
+    let drained = until(|| pending(folder), |pending| pending == 0).await;
     let took = drained.duration_since(begun).as_secs_f64();
     let written = writes(folder) - writes_before;
     eprintln!(
@@ -174,6 +177,17 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
         "agreement            {:>8} customers alike, the audit balances",
         accounts.len()
     );
+}
+
+/// Changes of customers that finance has shown.
+fn captured(folder: &Path) -> u64 {
+    let status = json_of(folder, &["status"]);
+    let maps = status["maps"].as_array().unwrap();
+    let customers = maps
+        .iter()
+        .find(|map| map["map"] == "customers-v3.accounts")
+        .unwrap();
+    customers["left"]["captured"].as_u64().unwrap()
 }
 
 /// Writes that the systems accepted.
