@@ -5,8 +5,8 @@
 //! - **DUET1132** (ranges): Dataverse publishes the bounds of `creditlimit`, `discountamount`,
 //!   `freightamount`, `manualdiscountamount`, `price`, `currentcost`, `quantitydecimal` and
 //!   `numberofemployees`; the amounts of Finance & Operations have none, and a credit note carries a
-//!   discount below zero. `TOTALDISCOUNTCUSTOMERGROUPCODE > discountamount` is Microsoft's own: a code
-//!   that is mapped to an amount.
+//!   discount below zero. `TOTALDISCOUNTCUSTOMERGROUPCODE > discountamount` is Microsoft's own: its
+//!   name says code, its type is a number.
 //! - **DUET1130** (required from optional): customers need a group and a currency, which an account may
 //!   lack; currencies need a name and a symbol, which Finance & Operations does not demand. Whether
 //!   `msdyn_*` columns may be empty is not published: the stand-ins, as a real form, let them be.
