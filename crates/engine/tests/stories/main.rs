@@ -31,3 +31,4 @@ mod references;
 mod renaming;
 mod rewriting;
 mod road;
+mod twins;

@@ -1,21 +1,16 @@
 //! Tables that are keyed by GUIDs on both sides and point at each other through lookups.
 
-// A panic is how a test fails.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod pair;
-
+use crate::pair::{Desk, Pair};
 use duet_engine::{Engine, Project, Settings, SystemClock};
 use duet_map::CompiledMap;
 use duet_map::file::MapFile;
 use duet_map::record::RecordId;
-use duet_map::schema::{Column, ColumnType, LookupTarget, SchemaSet, TableSchema};
+use duet_map::schema::{ColumnType, SchemaSet, TableSchema};
 use duet_map::side::Side;
 use duet_map::value::Row;
-use duet_simulation::landscape::reference;
+use duet_simulation::landscape::{self, lookup, reference, text};
 use duet_simulation::system::{ModelSystem, Quirks};
 use duet_store::sqlite::SqliteStore;
-use pair::{Desk, Pair};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,49 +42,24 @@ fields:
 ";
 
 fn table(name: &str, columns: &[(&str, ColumnType)]) -> TableSchema {
-    let column = |(name, ty): &(&str, ColumnType)| {
-        let column = Column {
-            name: (*name).to_owned(),
-            ty: ty.clone(),
-            required: false,
-            create: true,
-            update: true,
-            empty: None,
-        };
-        (name.to_lowercase(), column)
-    };
     TableSchema {
-        name: name.to_owned(),
-        type_name: name.to_owned(),
-        title: name.to_owned(),
         primary_key: vec!["ID".to_owned()],
-        alternate_keys: Vec::new(),
-        company: None,
         modified: None,
-        columns: columns.iter().map(column).collect(),
-        tracks_changes: true,
+        ..landscape::table(name, name, columns)
     }
 }
 
 fn schemas(orders: &str, lines: &str) -> SchemaSet {
-    let text = ColumnType::Text {
-        max_length: Some(20),
-    };
-    let order = ColumnType::Lookup {
-        targets: vec![LookupTarget {
-            type_name: orders.to_owned(),
-            table: orders.to_owned(),
-            navigation: "order".to_owned(),
-        }],
-    };
+    let order = lookup(orders, orders, "order");
     SchemaSet(vec![
-        table(
-            orders,
-            &[("ID", ColumnType::Guid), ("number", text.clone())],
-        ),
+        table(orders, &[("ID", ColumnType::Guid), ("number", text(20))]),
         table(
             lines,
-            &[("ID", ColumnType::Guid), ("order", order), ("line", text)],
+            &[
+                ("ID", ColumnType::Guid),
+                ("order", order),
+                ("line", text(20)),
+            ],
         ),
     ])
 }
@@ -107,8 +77,8 @@ fn pair() -> Pair {
 }
 
 fn engine(pair: &Pair, lines: &str) -> Engine {
-    let maps = [lines, ORDERS].map(|text| {
-        let file = MapFile::parse(text, "test.yaml").unwrap();
+    let maps = [lines, ORDERS].map(|map| {
+        let file = MapFile::parse(map, "test.yaml").unwrap();
         let compiled = CompiledMap::compile(
             &file,
             &schemas("Orders", "Lines"),
