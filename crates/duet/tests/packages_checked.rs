@@ -18,30 +18,20 @@
 //! - **DUET1022**: internal organizations are found by the party number, which is no key of legal entities.
 //! - **DUET1142**: notes of customers and of vendors lie in one table, and neither map's filter says whose
 //!   note it takes.
-#![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is a test's failure"
+)]
+
+mod stage;
 
 use duet::demo::project_files::{self, Addresses};
 use duet::stand_ins::{Plan, StandIns};
 use serde_json::Value;
+use stage::commands::ask;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
-fn duet(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env_remove("RUST_LOG")
-        .env_remove("DUET_CONFIG")
-        .env("NO_COLOR", "1");
-    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
-        command.env_remove(proxy);
-    }
-    command.output().unwrap()
-}
 
 /// Every finding on two lines: code, map and what it says; then the facts.
 fn told(report: &Value, list: &str) -> String {
@@ -92,8 +82,8 @@ async fn every_warning_about_the_packages_is_known() {
             "notes",
             "party",
         ];
-        assert!(duet(&path, &install).status.success());
-        duet(&path, &["check", "--json"])
+        assert!(ask(&path, &install).status.success());
+        ask(&path, &["check", "--json"])
     })
     .await
     .unwrap();

@@ -42,7 +42,10 @@ pub fn duet(folder: &Path, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .current_dir(folder)
-        .stdin(Stdio::null());
+        .stdin(Stdio::null())
+        .env_remove("RUST_LOG")
+        .env_remove("DUET_CONFIG")
+        .env("NO_COLOR", "1");
     for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
         command.env_remove(proxy);
     }
