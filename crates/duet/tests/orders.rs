@@ -27,10 +27,17 @@ async fn orders_from_a_second_terminal_take_effect_at_once() {
 
     let running = Running::start(folder);
     let account = stage.an_account().await;
-    // What the sync wrote comes back first.
+    // What Duet wrote comes back, and would queue as well: nothing may be on its way any more.
     stage.set_limit(&account, 4710).await;
+    let mut last = (0, Instant::now());
     until("nothing is on its way", async || {
-        stage.limit(&account).await == "4710" && in_box(folder, "pending") == 0
+        let captured = in_box(folder, "captured");
+        if captured != last.0 {
+            last = (captured, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_secs(4)
+            && stage.limit(&account).await == "4710"
+            && in_box(folder, "pending") == 0
     })
     .await;
 
