@@ -34,6 +34,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use notation::Direction;
+pub(crate) use notation::is_column;
 
 /// A table map as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -345,6 +345,15 @@ fn error(part: Part, message: String, fix: &str) -> NotationError {
     }
 }
 
+/// Whether a line that names this column reads back as that column.
+pub(crate) fn is_column(name: &str) -> bool {
+    let one = |tokens: Vec<(Token, Part)>| match tokens.as_slice() {
+        [(Token::Word(word), _)] => word == name && word != "none",
+        _ => false,
+    };
+    !name.chars().any(char::is_control) && tokens(name).is_ok_and(one)
+}
+
 /// Prints the short form without the value map.
 pub(super) fn print(field: &Field) -> String {
     let arrow = field.direction.symbol();
@@ -414,6 +423,25 @@ mod tests {
         let line = read("A><b").unwrap();
         assert_eq!(line.direction, Direction::BothTransformed);
         assert_eq!(line.right, (path("b"), (3, 1)));
+    }
+
+    #[test]
+    fn what_a_line_reads_otherwise_is_no_column() {
+        for name in [
+            "ACCOUNTNUM",
+            "a.b",
+            "d\u{e9}j\u{e0}",
+            "x(y",
+            "else",
+            "default",
+        ] {
+            assert!(is_column(name), "{name}");
+            let line = read(&format!("{name} = {name}")).unwrap();
+            assert_eq!((line.left.0, line.right.0), (path(name), path(name)));
+        }
+        for name in ["", "none", "a b", "(", "(a)", "\"a\"", "a=b", "'", "a\u{7}"] {
+            assert!(!is_column(name), "{name}");
+        }
     }
 
     #[test]

@@ -225,6 +225,8 @@ fn scalar(text: &str, context: Context) -> String {
         && !text.contains(" #")
         && !text.ends_with(':')
         && (context == Context::Block || !text.contains(':'))
+        // At the end of a flow's item the next character makes an indicator of them.
+        && (context == Context::Block || !text.ends_with(['-', '?']))
         && !text.ends_with(' ')
         && !text.starts_with("...")
         && text.len() < 1000;

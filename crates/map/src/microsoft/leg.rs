@@ -7,7 +7,7 @@ use super::place::Step;
 use super::transforms::{Transforms, truncated};
 use crate::codes;
 use crate::diagnostic::{Code, Severity};
-use crate::file::{Direction, Field, Mark, Marked};
+use crate::file::{Direction, Field, Mark, Marked, is_column};
 use crate::side::{PerSide, Side};
 use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
@@ -390,6 +390,10 @@ fn truncating(
             return Err(refused(message));
         }
     };
+    // In an expression a name is OData's identifier: a dot or a parenthesis would mean another thing.
+    if !from.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        return Err(refused(&format!("`{from}` cannot stand in an expression")));
+    }
     Ok(Field {
         at: Mark::default(),
         left: left.map(Marked::unplaced),
@@ -421,10 +425,7 @@ fn column(mapping: &Map<String, Json>, name: &str) -> Result<Option<String>, Lef
     if text.is_empty() || text.eq_ignore_ascii_case("none") {
         return Ok(None);
     }
-    let plain = |c: char| {
-        !c.is_whitespace() && !c.is_control() && !matches!(c, '=' | '<' | '>' | '"' | '\'')
-    };
-    if text.chars().all(plain) {
+    if is_column(text) {
         Ok(Some(text.to_owned()))
     } else {
         Err(left_out(format!("`{text}` cannot be a column's name")))
