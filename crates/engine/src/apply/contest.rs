@@ -6,7 +6,7 @@
 
 use super::deliver::Situation;
 use super::settle::{End, Landing};
-use super::target::Target;
+use super::target::{Target, takes_place};
 use super::{Errand, Upsert, Wish};
 use crate::core::Core;
 use crate::resolve::{decided_token, freed_token};
@@ -44,11 +44,12 @@ impl Core {
     ) -> Merged {
         let repairs = errand.change.change.amendment.repair;
         let from = errand.from;
-        // A repair meets the other record as if for the first time.
+        // A repair meets the other record as if for the first time; one that takes the place of the
+        // pair's own is met for the first time.
         let halves = errand
             .pair
             .as_ref()
-            .filter(|_| !repairs)
+            .filter(|_| !repairs && !takes_place(errand, target))
             .map(|pair| &pair.body.halves);
         let decisions = errand
             .conflict
@@ -161,7 +162,7 @@ pub(super) fn remember(
         policies.dedup();
         let policies: Vec<&str> = policies.into_iter().map(Conflicts::as_str).collect();
         Some(NewConflict {
-            kind: if errand.pair.is_some() {
+            kind: if errand.pair.is_some() && !takes_place(errand, target) {
                 ConflictKind::Fields
             } else {
                 ConflictKind::Meeting
@@ -470,6 +471,6 @@ impl Landing {
     /// Whether the other record is a new one in an old pair.
     pub(super) fn recreated(&self) -> bool {
         let absent = matches!(self.target, Target::Absent);
-        absent && matches!(&self.errand.wish, Wish::Upsert(upsert) if upsert.recreates)
+        absent && self.errand.recreates() || takes_place(&self.errand, &self.target)
     }
 }

@@ -107,6 +107,11 @@ impl Errand {
         &self.key
     }
 
+    /// Whether a person wants the other record again that is gone.
+    fn recreates(&self) -> bool {
+        matches!(&self.wish, Wish::Upsert(upsert) if upsert.recreates)
+    }
+
     /// A settlement that leaves the pair alone.
     fn ends(self, outcome: Outcome) -> Settlement {
         Settlement {
@@ -300,6 +305,9 @@ impl Core {
                         ChangeKind::Delete => {
                             body.state = PairState::Deleted;
                             half.record = None;
+                            let why = "its change was discarded".to_owned();
+                            settlement.open_conflict = OpenConflict::Gone(why);
+                            settlement.provides = settle::ends_of(map, &body.key);
                         }
                     }
                     settlement.pair = update(pair, body);

@@ -6,7 +6,7 @@
 use super::contest;
 use super::deliver::{Ready, Situation};
 use super::settle::{End, Landing};
-use super::target::{Target, current};
+use super::target::{Target, current, takes_place};
 use super::{Errand, Wish, parked, renaming, update};
 use crate::core::Core;
 use crate::resolve::{UNOWNED, key_token};
@@ -79,7 +79,8 @@ impl Core {
         if let Target::Read(record) = &target
             && is_outside(map, &errand, &record.row, &merged)
         {
-            let replaces = matches!(&errand.wish, Wish::Upsert(upsert) if upsert.replaces);
+            let replaces = matches!(&errand.wish, Wish::Upsert(upsert) if upsert.replaces)
+                || takes_place(&errand, &target);
             let Some(pair) = errand.pair.as_ref().filter(|_| !replaces) else {
                 let park = Park {
                     reason: ParkReason::WaitingForKey,

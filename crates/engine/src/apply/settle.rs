@@ -297,7 +297,8 @@ impl Core {
         if is_new || names_record || renamed.is_some() {
             settlement.provides = provides;
         }
-        if renamed.is_some() {
+        // A record that took the place of another waits itself, for the key.
+        if renamed.is_some() || recreated {
             settlement.provides.push(freed_token(map.id(), &old_key));
         }
         settlement.provides.extend(decided);

@@ -30,6 +30,10 @@ pub(super) enum Target {
 impl Core {
     /// Finds the target of each errand to one side, in their order. With `read`, nothing may be
     /// trusted: the last attempt found the other side moved.
+    ///
+    /// What would be created is searched by its key before, where the side would take a twin or has
+    /// just refused one. That goes for a record which a person has created again, too: somebody may
+    /// have done so there meanwhile.
     pub(super) async fn targets(
         &self,
         map: &CompiledMap,
@@ -71,6 +75,7 @@ impl Core {
                         );
                     }
                     (Some(id), _) => fetches.push((place, id.clone())),
+                    (None, _) if read || !refuses_twins(map, to) => searches.push(place),
                     (None, _) => set(&mut targets, place, Target::Absent),
                 }
             } else if let Some(change) = waiting.get(&errand.key)
@@ -89,11 +94,16 @@ impl Core {
                 .await
                 .map_err(|error| self.failed(to, format!("read {}", map.table(to)), error))?;
             for ((place, _), record) in fetches.into_iter().zip(records) {
-                let paired = errands
-                    .get(place)
-                    .is_some_and(|errand| errand.pair.is_some());
+                let errand = errands.get(place);
+                let paired = errand.is_some_and(|errand| errand.pair.is_some());
                 let target = match record {
                     Some(record) => Target::Read(Box::new(record)),
+                    None if errand.is_some_and(Errand::recreates)
+                        && (read || !refuses_twins(map, to)) =>
+                    {
+                        searches.push(place);
+                        continue;
+                    }
                     None if paired => Target::Gone,
                     // Seen by the whole read and gone since.
                     None => Target::Absent,
@@ -190,6 +200,17 @@ fn refuses_twins(map: &CompiledMap, to: Side) -> bool {
 fn set(targets: &mut [Option<Target>], place: usize, target: Target) {
     if let Some(slot) = targets.get_mut(place) {
         *slot = Some(target);
+    }
+}
+
+/// Whether the target is another record than the pair's own, which is gone: it takes its place, and
+/// nothing is agreed of it.
+pub(super) fn takes_place(errand: &Errand, target: &Target) -> bool {
+    match (&errand.pair, target) {
+        (Some(pair), Target::Read(record)) => {
+            pair.body.halves[errand.to()].record.as_ref() != Some(&record.id)
+        }
+        _ => false,
     }
 }
 

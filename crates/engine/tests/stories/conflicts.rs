@@ -6,7 +6,7 @@ use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
-use duet_store::conflict::{ConflictKind, ConflictState};
+use duet_store::conflict::{ConflictKind, ConflictState, FieldConflict};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -269,6 +269,47 @@ async fn a_person_decides_between_a_deletion_and_a_change() {
         assert_eq!(ended.state, ConflictState::Resolved, "{deleted} {stands}");
         story.assert_at_rest().await;
     }
+}
+
+#[tokio::test]
+async fn a_record_created_again_adopts_the_one_that_somebody_created_there_meanwhile() {
+    let story = Story::begin(str::to_owned).await;
+    story.left(Row::new().with("OrganizationName", "Still alive"));
+    story.pair.right.delete("accounts", &story.account);
+    story.engine.quiesce().await.unwrap();
+    let open = story.open().await;
+    let store = &*story.pair.store;
+    decisions::decide(
+        store,
+        Some(&*story.map()),
+        open.id,
+        &[Choice::All(Side::Left)],
+        "anna",
+        Timestamp::now(),
+    )
+    .await
+    .unwrap();
+    let company = story.pair.company("usmf");
+    let newcomer = story.pair.right.create(
+        "accounts",
+        Row::new()
+            .with("accountnumber", "US-001")
+            .with("name", "Sales says")
+            .with("customertypecode", 3)
+            .with("msdyn_company", company),
+    );
+    story.engine.quiesce().await.unwrap();
+    story.assert_both_say("Still alive");
+    assert_eq!(story.pair.account("US-001").unwrap().0, newcomer);
+    let told = story.conflicts().await;
+    let name = |one: &FieldConflict| one.right_column == "name";
+    let meeting = told.iter().find(|one| one.kind == ConflictKind::Meeting);
+    assert!(meeting.unwrap().fields.iter().any(name), "{told:#?}");
+    let renamed = Row::new().with("name", "Renamed");
+    story.pair.right.edit("accounts", &newcomer, renamed);
+    story.engine.quiesce().await.unwrap();
+    story.assert_both_say("Renamed");
+    story.assert_at_rest().await;
 }
 
 #[tokio::test]

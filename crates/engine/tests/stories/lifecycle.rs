@@ -1,10 +1,13 @@
 //! Maps that are paused, resumed and stopped while both systems are edited.
 
 use crate::stage::{CUSTOMERS, Stage, now};
+use duet_engine::decisions::{self, Choice};
 use duet_engine::orders;
+use duet_map::side::Side;
 use duet_map::value::Row;
 use duet_store::Store;
-use duet_store::change::{ParkReason, ParkedFilter};
+use duet_store::change::{ParkReason, Parked, ParkedFilter};
+use duet_store::conflict::{ConflictFilter, ConflictState};
 use duet_store::lifecycle::Queue;
 use duet_store::store::MapState;
 
@@ -115,6 +118,43 @@ async fn a_queue_that_is_discarded_never_travels_and_later_edits_bring_only_them
         })
         .await;
     assert_eq!(stage.name("US-001").as_deref(), Some("Name of US-001"));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_discarded_deletion_takes_its_conflict_along() {
+    let stage = Stage::live().await;
+    let store = stage.pair.store.clone();
+    stage.pause(CUSTOMERS).await;
+    stage.rename("US-001", "Still alive");
+    let (account, _) = stage.pair.account("US-001").unwrap();
+    stage.pair.right.delete("accounts", &account);
+    stage.resume(CUSTOMERS, Queue::CatchUp).await;
+    let all = ConflictFilter::default();
+    let conflicts = async || store.conflicts(&all, 10).await.unwrap();
+    stage
+        .until("the deletion waits for a person", async || {
+            let parked = store.parked(&ParkedFilter::default(), 10).await.unwrap();
+            let deletes = |one: &Parked| one.code == "DUET2105";
+            parked.iter().any(deletes)
+        })
+        .await;
+    stage.pause(CUSTOMERS).await;
+    let open = conflicts().await.remove(0);
+    let whole = [Choice::All(Side::Left)];
+    decisions::decide(store.as_ref(), None, open.id, &whole, "anna", now())
+        .await
+        .unwrap();
+    stage.resume(CUSTOMERS, Queue::Discard).await;
+    stage
+        .until("the conflict ends", async || {
+            conflicts().await[0].state == ConflictState::Gone
+        })
+        .await;
+    // What nobody carries out leaves the other record alone.
+    let left = &stage.pair.left;
+    let customer = left.find_by("CustomersV3", "CustomerAccount", "US-001");
+    assert!(customer.is_some());
     stage.end().await;
 }
 
