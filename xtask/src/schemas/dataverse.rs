@@ -364,7 +364,12 @@ fn derived_kind(lines: &[&MapField], symbols: &[(&str, i64)], casing: &Casing) -
         return ColumnKind::String { max_length: 100 };
     };
     let limit = Decimal::from(100_000_000_000_i64);
-    match guess::from_name(&casing.restore(&field.field)) {
+    // A published column is called as people call it: without its publisher's prefix.
+    let column = field.path.split_once('_').map_or("", |(_, name)| name);
+    match guess::from_names(
+        &casing.restore(&field.field),
+        &casing.restore(&column.to_uppercase()),
+    ) {
         Guess::Text(length) => ColumnKind::String {
             max_length: length.max(100),
         },

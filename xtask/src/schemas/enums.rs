@@ -128,16 +128,13 @@ impl Enums {
         }
     }
 
-    /// The enum types: the blank member first, the others in the order of the options they map to.
+    /// The enum types. First stands the member that a field has when nobody has said anything
+    /// ([`unsaid`]), then the others in the order of the options they map to.
     pub(crate) fn finish(self) -> Vec<EnumType> {
         self.types
             .into_iter()
             .map(|(name, mut symbols)| {
-                symbols.sort_by_key(|(symbol, value)| {
-                    let blank = ["none", "blank", "notset", "no", "false"]
-                        .contains(&symbol.to_lowercase().as_str());
-                    (!blank, *value)
-                });
+                symbols.sort_by_key(|(symbol, value)| (unsaid(symbol), *value));
                 EnumType {
                     assumed: name != NO_YES,
                     name,
@@ -150,6 +147,32 @@ impl Enums {
             })
             .collect()
     }
+}
+
+/// Symbols that say nothing: an enum of F&O has no null, its first member stands for it.
+const NOTHING: &[&str] = &[
+    "none",
+    "blank",
+    "notset",
+    "no",
+    "false",
+    "unknown",
+    "undetermined",
+    "na",
+    "notapplicable",
+    "doesnotapply",
+];
+
+/// Symbols of the ordinary case, which a new row has where no symbol says nothing.
+const ORDINARY: &[&str] = &["standard", "normal", "default", "ordinary"];
+
+/// Where a symbol stands among the others: those that say nothing, the ordinary one, the rest.
+fn unsaid(symbol: &str) -> usize {
+    let symbol = symbol.to_lowercase();
+    [NOTHING, ORDINARY]
+        .iter()
+        .position(|known| known.contains(&symbol.as_str()))
+        .unwrap_or(2)
 }
 
 fn shared(field: &str) -> Option<&'static str> {
@@ -191,4 +214,30 @@ fn subset(small: &Symbols, large: &Symbols) -> bool {
             .iter()
             .any(|(other, _)| other.eq_ignore_ascii_case(symbol))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_member_is_what_a_field_has_when_nobody_has_said_anything() {
+        for (symbols, first) in [
+            (vec![("Male", 1), ("Unknown", 9)], "Unknown"),
+            (vec![("Exempt", 1), ("Doesnotapply", 3)], "Doesnotapply"),
+            (vec![("Goodsinroute_ru", 1), ("Standard", 4)], "Standard"),
+            (vec![("Standard", 1), ("None", 2)], "None"),
+            (vec![("Week", 2), ("Day", 1)], "Day"),
+        ] {
+            let symbols = symbols
+                .into_iter()
+                .map(|(symbol, value)| (symbol.to_owned(), value))
+                .collect();
+            let enums = Enums {
+                types: BTreeMap::from([("Any".to_owned(), symbols)]),
+                fields: BTreeMap::new(),
+            };
+            assert_eq!(enums.finish()[0].members[0].name, first);
+        }
+    }
 }
