@@ -10,66 +10,15 @@ mod stage;
 
 use insta::assert_snapshot;
 use regex_lite::Regex;
-use reqwest::Method;
 use serde_json::{Value, json};
 use stage::commands::{Running, ask, in_box, json_of, said, state, until};
+use stage::small_project::{new_customer, set};
 use stage::{Stage, key};
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A small map that a person can read whole; where both sides change a note, a person decides.
-const CUSTOMERS: &str = "\
-map: customers
-version: 1.0.0
-why: Sales works on the customers that finance invoices.
-left: { entity: CustomersV3, filter: '(PartyType == \"Organization\")' }
-right: { entity: accounts, filter: customertypecode eq 3 }
-company: per-company
-key: [CUSTOMERACCOUNT = accountnumber]
-master: left
-deletes: propagate
-fields:
-  - CUSTOMERACCOUNT = accountnumber
-  - CREDITLIMIT = creditlimit
-  - { left: SALESMEMO, direction: \"=\", right: description, conflicts: manual }
-  - SALESCURRENCYCODE = transactioncurrencyid.isocurrencycode
-  - CUSTOMERGROUPID = msdyn_customergroupid.msdyn_groupid
-  - PAYMENTTERMS = msdyn_paymentterm.msdyn_name
-  - '\"3\" >> customertypecode'
-  - PARTYTYPE << \"Organization\"
-";
-
 /// Longer than a table is not looked at.
 const ECHO: Duration = Duration::from_secs(4);
-
-/// A few maps, synced.
-async fn set(folder: &Path) -> Stage {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let stage = Stage::set(folder).await;
-    let maps = folder.join("maps/finance");
-    let kept = [
-        "customer-groups.msdyn_customergroups.yaml",
-        "payment-days-cds.msdyn_paymentdays.yaml",
-        "payment-schedule.msdyn_paymentschedules.yaml",
-        "terms-of-payment.msdyn_paymentterms.yaml",
-    ];
-    for group in fs::read_dir(folder.join("maps")).unwrap() {
-        for file in fs::read_dir(group.unwrap().path()).unwrap() {
-            let file = file.unwrap();
-            if !kept.iter().any(|kept| file.file_name() == **kept) {
-                fs::remove_file(file.path()).unwrap();
-            }
-        }
-    }
-    fs::write(maps.join("customers.yaml"), CUSTOMERS).unwrap();
-    let unchecked = json!({"reference_checks": false});
-    let set = stage.finops.control(Method::PUT, "settings", &unchecked);
-    set.await.unwrap();
-    let synced = ask(folder, &["sync"]);
-    assert!(synced.status.success(), "{}", said(&synced));
-    stage
-}
 
 /// What a command says, without what differs from run to run.
 fn shown(folder: &Path, arguments: &[&str]) -> String {
@@ -121,25 +70,6 @@ fn tidied(text: &str) -> String {
 fn parked_number(folder: &Path, key: &str) -> String {
     let parked = json_of(folder, &["parked", "--key", key]);
     parked[0]["seq"].to_string()
-}
-
-async fn new_customer(stage: &Stage, account: &str, term: &str) {
-    let group = stage
-        .finops
-        .list("CustomerGroups?cross-company=true&$filter=dataAreaId eq 'usmf'&$top=1")
-        .await
-        .unwrap();
-    let row = json!({
-        "dataAreaId": "usmf",
-        "CustomerAccount": account,
-        "PartyType": "Organization",
-        "OrganizationName": account,
-        "CustomerGroupId": group[0]["CustomerGroupId"],
-        "SalesCurrencyCode": "USD",
-        "PaymentTerms": term,
-    });
-    let set = "CustomersV3?cross-company=true";
-    stage.finops.create(set, &row).await.unwrap();
 }
 
 async fn account_of(stage: &Stage, account: &str) -> Value {

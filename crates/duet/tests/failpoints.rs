@@ -18,7 +18,7 @@ use rand::{RngExt, SeedableRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 use stage::commands::{ask, said};
-use stage::{Process, Stage, duet, key, plain};
+use stage::{Process, Stage, duet, key, kills, plain};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -26,13 +26,6 @@ use std::time::{Duration, Instant};
 
 /// Longest that a process may take to reach its point.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn kills() -> u32 {
-    std::env::var("DUET_KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok())
-        .unwrap_or(1)
-}
 
 /// The map whose orders and drift are at stake.
 const CUSTOMERS: &str = "customers-v3.accounts";

@@ -1,8 +1,10 @@
 //! What people decide about conflicts and parked changes.
 //!
 //! A decision is only written down here; the road carries it out like any other change. It holds for
-//! exactly what the person saw: whatever was edited since waits for a decision of its own.
+//! exactly what the person saw: whatever was edited since waits for a decision of its own. Each
+//! decision is one transaction: whatever happens to the process, it is taken, or it is still open.
 
+use crate::failpoint::Failpoints;
 use crate::resolve::decided_token;
 use crate::snapshot::{confirmed_cursor, held_cursor};
 use duet_map::CompiledMap;
@@ -21,6 +23,39 @@ use duet_store::store::Capture;
 use duet_store::{Store, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
+
+/// Who decides, and when.
+#[derive(Debug, Clone)]
+pub struct Decider {
+    /// The person, for the record's story.
+    pub by: String,
+    /// The moment.
+    pub at: Timestamp,
+    /// What happens at [`DECISION_POINTS`](crate::failpoint::DECISION_POINTS); nothing by default.
+    pub failpoints: Failpoints,
+}
+
+impl Decider {
+    /// A person who decides now.
+    pub fn new(by: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            by: by.into(),
+            at,
+            failpoints: Failpoints::default(),
+        }
+    }
+
+    /// Awaits the transaction that a decision is.
+    async fn takes<T>(
+        &self,
+        transaction: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.failpoints.reach("before-decision");
+        let answer = transaction.await?;
+        self.failpoints.reach("after-decision");
+        Ok(answer)
+    }
+}
 
 /// One thing that a person chooses in a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +135,7 @@ pub async fn decide(
     map: Option<&CompiledMap>,
     id: i64,
     choices: &[Choice],
-    by: &str,
-    now: Timestamp,
+    decider: &Decider,
 ) -> Result<Conflict, DecisionError> {
     let not_open = |why| DecisionError::NotOpen { id, why };
     let conflict = store.conflict(id).await?;
@@ -110,8 +144,8 @@ pub async fn decide(
         return Err(not_open("is over"));
     }
     let mut decision = Decision {
-        by: by.to_owned(),
-        at: now,
+        by: decider.by.clone(),
+        at: decider.at,
         side: None,
         fields: Vec::new(),
     };
@@ -127,10 +161,8 @@ pub async fn decide(
     }
     let token = decided_token(&conflict.map, &conflict.key);
     let changes = set_in_motion(store, &conflict, &token).await?;
-    if !store
-        .decide(id, decision.clone(), changes, vec![token])
-        .await?
-    {
+    let taken = store.decide(id, decision.clone(), changes, vec![token]);
+    if !decider.takes(taken).await? {
         return Err(not_open("is over"));
     }
     Ok(Conflict {
@@ -273,8 +305,7 @@ pub async fn edit_parked(
     map: &CompiledMap,
     seq: i64,
     edits: &[(String, String)],
-    by: &str,
-    now: Timestamp,
+    decider: &Decider,
 ) -> Result<Vec<String>, DecisionError> {
     let filter = ParkedFilter {
         seq: Some(seq),
@@ -298,8 +329,9 @@ pub async fn edit_parked(
     let names: Vec<String> = columns.iter().map(|(name, _)| name.to_owned()).collect();
     let mut amendment = change.change.amendment;
     amendment.columns.0.extend(columns.0);
-    let told = format!("{} given by {by}", names.join(", "));
-    if store.amend(&filter, amendment, &told, now).await? == 0 {
+    let told = format!("{} given by {}", names.join(", "), decider.by);
+    let amended = store.amend(&filter, amendment, &told, decider.at);
+    if decider.takes(amended).await? == 0 {
         return Err(DecisionError::NotParked { seq });
     }
     Ok(names)
@@ -309,10 +341,20 @@ pub async fn edit_parked(
 pub async fn discard_parked(
     store: &dyn Store,
     filter: &ParkedFilter,
-    by: &str,
-    now: Timestamp,
+    decider: &Decider,
 ) -> Result<u64, DecisionError> {
-    Ok(store.discard(filter, &format!("by {by}"), now).await?)
+    let why = format!("by {}", decider.by);
+    let discarded = store.discard(filter, &why, decider.at);
+    Ok(decider.takes(discarded).await?)
+}
+
+/// Makes parked changes pending again as they are. Returns how many there were.
+pub async fn retry_parked(
+    store: &dyn Store,
+    filter: &ParkedFilter,
+    decider: &Decider,
+) -> Result<u64, DecisionError> {
+    Ok(decider.takes(store.retry(filter, decider.at)).await?)
 }
 
 /// Deletions of one map and side that wait for a confirmation.
@@ -357,19 +399,19 @@ pub async fn held_deletions(
 }
 
 /// Lets held deletions pass: reported ones become pending, and the next comparison of key sets
-/// journals what it finds missing. Returns how many became pending.
+/// journals what it finds missing. Returns how many became pending. Each map and side is a decision of
+/// its own: one that was not taken is still held and asks again.
 pub async fn confirm_deletions(
     store: &dyn Store,
     held: &[HeldDeletions],
-    by: &str,
-    now: Timestamp,
+    decider: &Decider,
 ) -> Result<u64, DecisionError> {
     let mut passed = 0;
     let mut cursors = Vec::new();
     for one in held {
         if one.missing.is_some() {
             let name = confirmed_cursor(one.side, &one.map);
-            cursors.push((name, Some(by.to_owned())));
+            cursors.push((name, Some(decider.by.clone())));
         }
         let filter = ParkedFilter {
             map: Some(one.map.clone()),
@@ -381,17 +423,14 @@ pub async fn confirm_deletions(
             confirmed: true,
             ..Amendment::default()
         };
-        let told = format!("deletion confirmed by {by}");
-        passed += store.amend(&filter, amendment, &told, now).await?;
+        let told = format!("deletion confirmed by {}", decider.by);
+        let amended = store.amend(&filter, amendment, &told, decider.at);
+        passed += decider.takes(amended).await?;
     }
-    store
-        .journal(
-            Capture {
-                cursors,
-                ..Capture::default()
-            },
-            now,
-        )
-        .await?;
+    let confirmed = Capture {
+        cursors,
+        ..Capture::default()
+    };
+    decider.takes(store.journal(confirmed, decider.at)).await?;
     Ok(passed)
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Every point, in the order in which a change meets them.
+/// Every point of the engine, in the order in which a change meets them.
 pub const POINTS: [&str; 19] = [
     "snapshot-page-read",
     "snapshot-page-journaled",
@@ -30,12 +30,16 @@ pub const POINTS: [&str; 19] = [
     "change-parked",
 ];
 
+/// Every point that a person's decision meets, in the process of whoever decides.
+pub const DECISION_POINTS: [&str; 2] = ["before-decision", "after-decision"];
+
 /// What happens when a point is reached; nothing by default.
 #[derive(Clone, Default)]
 pub struct Failpoints(Option<Arc<dyn Fn(&'static str) + Send + Sync>>);
 
 impl Failpoints {
-    /// Calls a function with the name of each point that is reached, one of [`POINTS`].
+    /// Calls a function with the name of each point that is reached, one of [`POINTS`] or
+    /// [`DECISION_POINTS`].
     pub fn new(reached: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(reached)))
     }

@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::system::{folded, tracked_text};
 use crate::watched::WatchedStore;
 use crate::world::World;
-use duet_engine::decisions::{self, Choice, DecisionError};
+use duet_engine::decisions::{self, Choice, Decider, DecisionError};
 use duet_engine::{Clock, Project};
 use duet_map::CompiledMap;
 use duet_map::side::Side;
@@ -140,7 +140,8 @@ impl<'a> Clerks<'a> {
         self.world
             .ledger()
             .reached("decision", &format!("{:?}, {kind}", conflict.kind));
-        decisions::decide(&*self.store, map, conflict.id, &choices, "a clerk", now).await?;
+        let clerk = Decider::new("a clerk", now);
+        decisions::decide(&*self.store, map, conflict.id, &choices, &clerk).await?;
         Ok(())
     }
 
@@ -182,16 +183,16 @@ impl<'a> Clerks<'a> {
             seq: Some(park.seq),
             ..ParkedFilter::default()
         };
-        let now = self.world.timeline.now();
+        let clerk = Decider::new("a clerk", self.world.timeline.now());
         let what = match self.random.random_range(0..4) {
             0 => {
                 self.tell(&format!("discards change {}", park.seq));
-                decisions::discard_parked(&*self.store, &filter, "a clerk", now).await?;
+                decisions::discard_parked(&*self.store, &filter, &clerk).await?;
                 "discarded"
             }
             1 | 2 => {
                 self.tell(&format!("tries change {} again", park.seq));
-                self.store.retry(&filter, now).await?;
+                decisions::retry_parked(&*self.store, &filter, &clerk).await?;
                 "tried again"
             }
             _ => {
@@ -222,7 +223,7 @@ impl<'a> Clerks<'a> {
         };
         let column = columns[park.side];
         let edits = [(column.to_owned(), text)];
-        let now = self.world.timeline.now();
+        let clerk = Decider::new("a clerk", self.world.timeline.now());
         self.tell(&format!("edits change {}: {edits:?}", park.seq));
         // What stands there is given up, in this change and on its side.
         let stands = self
@@ -233,18 +234,18 @@ impl<'a> Clerks<'a> {
             let text = tracked_text(row.value(column)).map(|text| text.to_lowercase());
             self.world.ledger().renounced.extend(text);
         }
-        decisions::edit_parked(&*self.store, map, park.seq, &edits, "a clerk", now).await?;
+        decisions::edit_parked(&*self.store, map, park.seq, &edits, &clerk).await?;
         Ok(true)
     }
 
     /// Changes that wait because of an order, and not of what they are, are tried again.
     pub(crate) async fn retry_held(&self) -> Result<(), DecisionError> {
-        let now = self.world.timeline.now();
+        let clerk = Decider::new("a clerk", self.world.timeline.now());
         let held = ParkedFilter {
             reason: Some(ParkReason::Held),
             ..ParkedFilter::default()
         };
-        self.store.retry(&held, now).await?;
+        decisions::retry_parked(&*self.store, &held, &clerk).await?;
         Ok(())
     }
 }

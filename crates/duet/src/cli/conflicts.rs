@@ -1,15 +1,13 @@
 //! `duet conflicts`: fields that both sides changed, who won, and what waits for a person.
 
 use super::Global;
-use super::order::{carried_out, take_up};
-use crate::confirmation::person;
+use super::order::{carried_out, decider, take_up};
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
 use crate::project;
 use crate::terminal::{Terminal, table};
 use clap::{Args, Subcommand};
 use duet_engine::decisions::{self, Choice};
-use duet_engine::{Clock, SystemClock};
 use duet_map::side::Side;
 use duet_store::conflict::{Conflict, ConflictFilter, ConflictState, FieldConflict};
 
@@ -124,11 +122,10 @@ async fn show(args: &ShowArgs, global: &Global, terminal: Terminal) -> Result<Ex
 async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let choices = choices(&args.take, &args.set)?;
     let config = project::config(global)?;
-    let by = args.by.unwrap_or_else(person);
-    let now = SystemClock.now();
+    let decider = decider(args.by);
     let (conflict, running) = if args.set.is_empty() {
         let store = project::open_store(&config)?;
-        let decided = decisions::decide(&*store, None, args.id, &choices, &by, now).await?;
+        let decided = decisions::decide(&*store, None, args.id, &choices, &decider).await?;
         (decided, take_up(&config, &*store).await)
     } else {
         // Only the map knows how either side spells a typed value.
@@ -138,7 +135,7 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
             Some(conflict) => Some(prepared.map(&conflict.map)?),
             None => None,
         };
-        let decided = decisions::decide(&*store, map, args.id, &choices, &by, now).await?;
+        let decided = decisions::decide(&*store, map, args.id, &choices, &decider).await?;
         (decided, take_up(&config, &*store).await)
     };
     terminal.data(&conflict, |conflict| {

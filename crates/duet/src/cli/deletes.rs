@@ -1,15 +1,14 @@
 //! `duet deletes`: mass deletions that wait for a person.
 
 use super::Global;
-use super::order::{carried_out, take_up};
-use crate::confirmation::{confirm, person};
+use super::order::{carried_out, decider, take_up};
+use crate::confirmation::confirm;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{Terminal, table};
 use crate::{map_files, project};
 use clap::{Args, Subcommand};
 use duet_engine::decisions::{self, HeldDeletions};
-use duet_engine::{Clock, SystemClock};
 use duet_map::side::Side;
 use serde_json::json;
 
@@ -79,8 +78,7 @@ pub async fn run(args: DeletesArgs, global: &Global, terminal: Terminal) -> Resu
         let what = "These records will be deleted on the other side as well";
         confirm(terminal, what, "delete", args.yes)?;
     }
-    let by = args.by.unwrap_or_else(person);
-    let passed = decisions::confirm_deletions(&*store, &held, &by, SystemClock.now()).await?;
+    let passed = decisions::confirm_deletions(&*store, &held, &decider(args.by)).await?;
     let running = take_up(&config, &*store).await;
     let compared = held.iter().filter(|one| one.missing.is_some()).count();
     terminal.data(

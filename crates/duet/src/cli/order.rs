@@ -2,10 +2,14 @@
 //! the process that runs, and waiting until it has done as told.
 
 use crate::config::Config;
+use crate::confirmation::person;
 use crate::exit::Exit;
+use crate::failpoints;
 use crate::failure::{Failure, codes};
 use crate::map_files;
 use crate::project::{self, LISTENING};
+use duet_engine::decisions::Decider;
+use duet_engine::{Clock, SystemClock};
 use duet_store::lifecycle::Wanted;
 use duet_store::store::MapState;
 use duet_store::{SqliteStore, Store};
@@ -146,6 +150,14 @@ async fn knock(store: &dyn Store) {
         .await;
     if let Err(error) = knocked {
         tracing::debug!(%error, "nobody hears the knock");
+    }
+}
+
+/// The person who decides now: who was named, else the user of this terminal.
+pub(super) fn decider(named: Option<String>) -> Decider {
+    Decider {
+        failpoints: failpoints::of_process(),
+        ..Decider::new(named.unwrap_or_else(person), SystemClock.now())
     }
 }
 

@@ -2,15 +2,14 @@
 
 use super::Global;
 use super::conflicts::assignment;
-use super::order::{carried_out, take_up};
-use crate::confirmation::{confirm, person};
+use super::order::{carried_out, decider, take_up};
+use crate::confirmation::confirm;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::project;
 use crate::terminal::{Terminal, table};
 use clap::{Args, Subcommand, ValueEnum};
 use duet_engine::decisions::{self, DecisionError};
-use duet_engine::{Clock, SystemClock};
 use duet_map::value::Value;
 use duet_store::change::{ChangeKind, ParkReason, Parked, ParkedFilter};
 use serde::Serialize;
@@ -294,9 +293,8 @@ async fn edit(args: EditArgs, global: &Global, terminal: Terminal) -> Result<Exi
         return Err(DecisionError::NotParked { seq: args.number }.into());
     };
     let map = prepared.map(&change.change.map)?;
-    let by = args.by.unwrap_or_else(person);
-    let now = SystemClock.now();
-    let columns = decisions::edit_parked(&*store, map, args.number, &edits, &by, now).await?;
+    let decider = decider(args.by);
+    let columns = decisions::edit_parked(&*store, map, args.number, &edits, &decider).await?;
     let running = take_up(&config, &*store).await;
     terminal.data(&json!({"edited": args.number, "columns": columns}), |_| {
         format!(
@@ -317,11 +315,10 @@ async fn discard(args: DiscardArgs, global: &Global, terminal: Terminal) -> Resu
     };
     confirm(terminal, &what, "discard", args.yes)?;
     let store = project::open_store(&config)?;
-    let by = args.by.unwrap_or_else(person);
-    let now = SystemClock.now();
+    let decider = decider(args.by);
     let mut discarded = 0;
     for number in &args.numbers {
-        let dropped = decisions::discard_parked(&*store, &only(*number), &by, now).await?;
+        let dropped = decisions::discard_parked(&*store, &only(*number), &decider).await?;
         if dropped == 0 {
             return Err(DecisionError::NotParked { seq: *number }.into());
         }

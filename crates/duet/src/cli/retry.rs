@@ -1,14 +1,13 @@
 //! `duet retry`: parked changes become pending again.
 
 use super::Global;
-use super::order::{Orders, carried_out, take_up};
+use super::order::{Orders, carried_out, decider, take_up};
 use super::parked::Selection;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 use clap::Args;
-use duet_engine::{Clock, SystemClock};
-use duet_store::Store;
+use duet_engine::decisions::retry_parked;
 use serde_json::json;
 
 /// Arguments of `duet retry`.
@@ -28,10 +27,8 @@ pub struct RetryArgs {
 /// Makes them pending and tells how many there were.
 pub async fn run(args: RetryArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let desk = Orders::open(global)?;
-    let count = desk
-        .store
-        .retry(&args.selection.into(), SystemClock.now())
-        .await?;
+    let parked = args.selection.into();
+    let count = retry_parked(desk.store.as_ref(), &parked, &decider(None)).await?;
     let running = take_up(&desk.config, desk.store.as_ref()).await;
     let when = carried_out(running);
     terminal.data(&json!({"retried": count}), |_| match count {

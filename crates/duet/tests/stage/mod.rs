@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod commands;
+pub mod small_project;
 
 use duet::config::Config;
 use duet::demo::caller::Caller;
@@ -19,6 +20,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often each point kills: once, or as `DUET_KILLS` says.
+pub fn kills() -> u32 {
+    std::env::var("DUET_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(1)
+}
 
 /// Ends a process when the test ends, however it ends.
 pub struct Process(pub Child);

@@ -1,6 +1,6 @@
 //! Conflicts: what a policy decides, and what people decide.
 
-use crate::story::Story;
+use crate::story::{Story, anna};
 use duet_engine::decisions::{self, Choice};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
@@ -137,15 +137,7 @@ async fn a_typed_value_that_one_side_cannot_hold_is_refused() {
         };
         let (store, map) = (&*story.pair.store, story.map());
         let choices = std::slice::from_ref(&choice);
-        let refused = decisions::decide(
-            store,
-            Some(&*map),
-            open.id,
-            choices,
-            "anna",
-            Timestamp::now(),
-        )
-        .await;
+        let refused = decisions::decide(store, Some(&*map), open.id, choices, &anna()).await;
         assert_eq!(refused.unwrap_err().code().to_string(), "DUET2127");
     }
     story.decide(open.id, &[Choice::All(Side::Left)]).await;
@@ -186,9 +178,8 @@ async fn a_decision_works_after_the_parked_changes_were_discarded() {
     let story = Story::begin(manual).await;
     story.clash().await;
     let all = ParkedFilter::default();
-    let now = Timestamp::now();
     let store = &*story.pair.store;
-    let discarded = decisions::discard_parked(store, &all, "anna", now)
+    let discarded = decisions::discard_parked(store, &all, &anna())
         .await
         .unwrap();
     assert!(discarded > 0);
@@ -284,8 +275,7 @@ async fn a_record_created_again_adopts_the_one_that_somebody_created_there_meanw
         Some(&*story.map()),
         open.id,
         &[Choice::All(Side::Left)],
-        "anna",
-        Timestamp::now(),
+        &anna(),
     )
     .await
     .unwrap();

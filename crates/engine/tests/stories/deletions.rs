@@ -1,7 +1,7 @@
 //! Deletions: what they meet on the other side, how many may go at once, and what they leave.
 
 use crate::pair::{Pair, synced};
-use crate::story::Story;
+use crate::story::{Story, anna};
 use duet_engine::{Engine, decisions};
 use duet_map::record::RecordId;
 use duet_map::value::{Row, Value};
@@ -141,7 +141,7 @@ async fn a_mass_deletion_waits_until_a_person_confirms_it() {
     let maps = ["customers".to_owned()];
     let held = decisions::held_deletions(store, &maps).await.unwrap();
     assert_eq!((held.len(), held[0].reported), (1, 30));
-    let passed = decisions::confirm_deletions(store, &held, "anna", now).await;
+    let passed = decisions::confirm_deletions(store, &held, &anna()).await;
     assert_eq!(passed.unwrap(), 30);
     story.engine.quiesce().await.unwrap();
     assert_eq!(story.pair.left.rows("CustomersV3").len(), 1);
@@ -164,11 +164,11 @@ async fn missing_records_that_a_person_confirms_are_deleted() {
     }
     story.engine.quiesce().await.unwrap();
     assert_eq!(story.pair.right.rows("accounts").len(), 31);
-    let (store, now) = (&*story.pair.store, Timestamp::now());
+    let store = &*story.pair.store;
     let maps = ["customers".to_owned()];
     let held = decisions::held_deletions(store, &maps).await.unwrap();
     assert_eq!(held[0].missing.as_deref(), Some("more than 20 of 31"));
-    decisions::confirm_deletions(store, &held, "anna", now)
+    decisions::confirm_deletions(store, &held, &anna())
         .await
         .unwrap();
     story.engine.quiesce().await.unwrap();

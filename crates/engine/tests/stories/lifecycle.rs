@@ -1,6 +1,7 @@
 //! Maps that are paused, resumed and stopped while both systems are edited.
 
 use crate::stage::{CUSTOMERS, Stage, now};
+use crate::story::anna;
 use duet_engine::decisions::{self, Choice};
 use duet_engine::orders;
 use duet_map::side::Side;
@@ -142,7 +143,7 @@ async fn a_discarded_deletion_takes_its_conflict_along() {
     stage.pause(CUSTOMERS).await;
     let open = conflicts().await.remove(0);
     let whole = [Choice::All(Side::Left)];
-    decisions::decide(store.as_ref(), None, open.id, &whole, "anna", now())
+    decisions::decide(store.as_ref(), None, open.id, &whole, &anna())
         .await
         .unwrap();
     stage.resume(CUSTOMERS, Queue::Discard).await;

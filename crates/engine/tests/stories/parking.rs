@@ -1,12 +1,11 @@
 //! Changes that cannot go as they are, and what people do about them.
 
 use crate::pair::synced;
-use crate::story::Story;
+use crate::story::{Story, anna};
 use duet_engine::decisions;
 use duet_map::value::Row;
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
-use jiff::Timestamp;
 
 #[tokio::test]
 async fn a_value_that_does_not_fit_parks_with_the_field_and_goes_once_it_is_mended() {
@@ -61,7 +60,7 @@ async fn a_value_given_for_a_parked_change_is_checked_and_reaches_both_sides() {
         assert_eq!(parked.reason, ParkReason::Validation);
         let (store, map) = (&*story.pair.store, story.map());
         let edits = [("organizationname".to_owned(), text.to_owned())];
-        decisions::edit_parked(store, &map, parked.seq, &edits, "anna", Timestamp::now())
+        decisions::edit_parked(store, &map, parked.seq, &edits, &anna())
             .await
             .unwrap();
         story.engine.quiesce().await.unwrap();
@@ -70,7 +69,7 @@ async fn a_value_given_for_a_parked_change_is_checked_and_reaches_both_sides() {
     let seq = story.parked().await[0].seq;
     let edits = [("OrganizationName".to_owned(), "y".repeat(70))];
     let (store, map) = (&*story.pair.store, story.map());
-    let refused = decisions::edit_parked(store, &map, seq, &edits, "anna", Timestamp::now()).await;
+    let refused = decisions::edit_parked(store, &map, seq, &edits, &anna()).await;
     assert_eq!(refused.unwrap_err().code().to_string(), "DUET2127");
     edit("Short").await;
     story.assert_both_say("Short");
@@ -89,7 +88,7 @@ async fn a_given_value_that_was_agreed_before_reaches_the_source_all_the_same() 
     let seq = story.parked().await[0].seq;
     let edits = [("OrganizationName".to_owned(), "Name of US-001".to_owned())];
     let (store, map) = (&*story.pair.store, story.map());
-    decisions::edit_parked(store, &map, seq, &edits, "anna", Timestamp::now())
+    decisions::edit_parked(store, &map, seq, &edits, &anna())
         .await
         .unwrap();
     story.engine.quiesce().await.unwrap();
@@ -106,9 +105,9 @@ async fn what_is_discarded_is_counted_and_gone() {
         reason: Some(ParkReason::Validation),
         ..ParkedFilter::default()
     };
-    let (store, now) = (&*story.pair.store, Timestamp::now());
+    let store = &*story.pair.store;
     assert_eq!(
-        decisions::discard_parked(store, &filter, "anna", now)
+        decisions::discard_parked(store, &filter, &anna())
             .await
             .unwrap(),
         1

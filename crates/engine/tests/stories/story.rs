@@ -2,7 +2,7 @@
 
 use crate::pair::Pair;
 use duet_engine::Engine;
-use duet_engine::decisions::{self, Choice};
+use duet_engine::decisions::{self, Choice, Decider};
 use duet_map::CompiledMap;
 use duet_map::record::RecordId;
 use duet_map::value::Row;
@@ -18,6 +18,11 @@ pub struct Story {
     pub engine: Engine,
     pub customer: RecordId,
     pub account: RecordId,
+}
+
+/// A person who decides now.
+pub fn anna() -> Decider {
+    Decider::new("anna", Timestamp::now())
 }
 
 impl Story {
@@ -101,7 +106,7 @@ impl Story {
     pub async fn decide(&self, id: i64, choices: &[Choice]) {
         let store = &*self.pair.store;
         let map = self.map();
-        decisions::decide(store, Some(&*map), id, choices, "anna", Timestamp::now())
+        decisions::decide(store, Some(&*map), id, choices, &anna())
             .await
             .unwrap();
         self.engine.quiesce().await.unwrap();
