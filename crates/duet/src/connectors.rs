@@ -1,6 +1,6 @@
 //! From a side of `duet.yaml` to the connector that speaks to it. Nothing is sent yet.
 
-use crate::config::connection::{Connection, Service};
+use crate::config::connection::{Application, Connection, Service};
 use crate::config::odata::{ODataService, SignIn};
 use crate::config::secret::SecretRef;
 use crate::failure::Failure;
@@ -8,7 +8,7 @@ use duet_map::side::Side;
 use duet_systems::dataverse::DataverseConfig;
 use duet_systems::finops::FinOpsConfig;
 use duet_systems::odata::ODataConfig;
-use duet_systems::{Auth, ClientCredentials, System, SystemError};
+use duet_systems::{Auth, ClientCredentials, EntraSignIn, System, SystemError};
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -17,18 +17,12 @@ pub fn connect(connection: &Connection, side: Side) -> Result<Arc<dyn System>, F
     let name = connection.name.clone();
     let url = connection.url.clone();
     let built: Result<Arc<dyn System>, SystemError> = match &connection.service {
-        Service::Dataverse(app) => {
-            let secret = fetch(&app.client_secret)?;
-            let mut config = DataverseConfig::new(name, url, &app.tenant, &app.client_id, secret);
-            config.token_url.clone_from(&app.token_url);
-            config.build().map(|system| Arc::new(system) as _)
-        }
-        Service::FinOps(app) => {
-            let secret = fetch(&app.client_secret)?;
-            let mut config = FinOpsConfig::new(name, url, &app.tenant, &app.client_id, secret);
-            config.token_url.clone_from(&app.token_url);
-            config.build().map(|system| Arc::new(system) as _)
-        }
+        Service::Dataverse(app) => DataverseConfig::new(name, url, entra(app)?)
+            .build()
+            .map(|system| Arc::new(system) as _),
+        Service::FinOps(app) => FinOpsConfig::new(name, url, entra(app)?)
+            .build()
+            .map(|system| Arc::new(system) as _),
         Service::OData(service) => odata(
             ODataConfig::new(name, url, auth(&service.sign_in)?),
             service,
@@ -37,6 +31,14 @@ pub fn connect(connection: &Connection, side: Side) -> Result<Arc<dyn System>, F
         .map(|system| Arc::new(system) as _),
     };
     built.map_err(|error| Failure::system(&format!("the {side} side cannot be set up"), &error))
+}
+
+/// How a registered application signs in.
+fn entra(app: &Application) -> Result<EntraSignIn, Failure> {
+    let secret = fetch(&app.client_secret)?;
+    let mut sign_in = EntraSignIn::new(&app.tenant, &app.client_id, secret);
+    sign_in.token_url.clone_from(&app.token_url);
+    Ok(sign_in)
 }
 
 /// The connector's defaults with what the file says put over them.

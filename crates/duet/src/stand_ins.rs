@@ -12,7 +12,7 @@ use duet_sandbox::schema;
 use duet_sandbox::seed::{self, SeedPlan};
 use duet_systems::dataverse::DataverseConfig as DataverseSystem;
 use duet_systems::finops::FinOpsConfig as FinOpsSystem;
-use duet_systems::{System, SystemError};
+use duet_systems::{EntraSignIn, System, SystemError};
 use secrecy::SecretString;
 use serde::Serialize;
 use std::error::Error as _;
@@ -145,19 +145,12 @@ impl StandIns {
         let unusable = |error: url::ParseError| Failure::bug("a stand-in has no address", &error);
         let (left, left_token) = address(&self.finops).map_err(unusable)?;
         let (right, right_token) = address(&self.dataverse).map_err(unusable)?;
-        let secret = || SecretString::from(DUET.secret);
-        let (tenant, client) = (TENANT.to_owned(), DUET.id.to_owned());
-        let mut finops = FinOpsSystem::new(
-            "Finance & Operations".to_owned(),
-            left,
-            tenant.clone(),
-            client.clone(),
-            secret(),
-        );
-        finops.token_url = Some(left_token);
-        let mut dataverse =
-            DataverseSystem::new("Dataverse".to_owned(), right, tenant, client, secret());
-        dataverse.token_url = Some(right_token);
+        let sign_in = |token_url| EntraSignIn {
+            token_url: Some(token_url),
+            ..EntraSignIn::new(TENANT, DUET.id, SecretString::from(DUET.secret))
+        };
+        let finops = FinOpsSystem::new("Finance & Operations", left, sign_in(left_token));
+        let dataverse = DataverseSystem::new("Dataverse", right, sign_in(right_token));
         let refused = |error: SystemError| Failure::system("a stand-in cannot be reached", &error);
         Ok(PerSide {
             left: Arc::new(finops.build().map_err(refused)?),

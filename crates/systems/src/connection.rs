@@ -24,7 +24,7 @@ use crate::error::SystemError;
 use crate::timing::Timing;
 use bytes::{Bytes, BytesMut};
 use gate::Gate;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use retry::{Step, Trouble};
 use serde::de::DeserializeOwned;
@@ -51,6 +51,16 @@ pub(crate) struct Settings {
     pub(crate) retry: RetryPolicy,
     /// Headers of every request.
     pub(crate) headers: HeaderMap,
+}
+
+/// The headers of every request to a service that speaks OData v4, with the answers it may give.
+pub(crate) fn odata_headers(accept: &'static str) -> HeaderMap {
+    let version = HeaderValue::from_static("4.0");
+    HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static(accept)),
+        (HeaderName::from_static("odata-version"), version.clone()),
+        (HeaderName::from_static("odata-maxversion"), version),
+    ])
 }
 
 /// What sending a request twice does, from harmless to harmful.

@@ -7,7 +7,7 @@
 //! The road through the crate: [`system`] and [`error`] are the words that everyone speaks;
 //! `connection` is the way to a web service (sign-in, retries, batches); [`dataverse`],
 //! [`finops`] and [`mod@odata`] are the systems, built from their configuration. What they do alike
-//! stands beside them: `paging` and `window` read, `search`
+//! stands beside them: `entra` signs in, `paging` and `window` read, `search`
 //! finds, `bulk` writes, `service` and `refusal` explain.
 
 mod bulk;
@@ -15,6 +15,7 @@ pub mod codes;
 mod connection;
 pub mod dataverse;
 mod endpoint;
+mod entra;
 pub mod error;
 mod etags;
 pub mod finops;
@@ -34,6 +35,7 @@ mod window;
 
 pub use connection::{Auth, ClientCredentials, RetryPolicy};
 pub use dataverse::{Dataverse, DataverseConfig};
+pub use entra::EntraSignIn;
 pub use error::{Class, SystemError};
 pub use etags::Etags;
 pub use finops::{FinOps, FinOpsConfig};

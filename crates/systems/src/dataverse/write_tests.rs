@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::dataverse::DataverseConfig;
+use crate::entra::EntraSignIn;
 use crate::error::Class;
 use crate::system::System;
 use axum::body::{Body, Bytes};
@@ -84,9 +85,9 @@ async fn a_table_that_does_not_check_versions_is_read_again_before_a_write() {
         .parse()
         .unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
-    let mut config = DataverseConfig::new("sales", url.clone(), "t", "c", SecretString::from("s"));
-    config.authority = Some(url);
-    let dataverse = config.build().unwrap();
+    let mut sign_in = EntraSignIn::new("t", "c", SecretString::from("s"));
+    sign_in.authority = Some(url.clone());
+    let dataverse = DataverseConfig::new("sales", url, sign_in).build().unwrap();
     let update = |version: i64| Write::Update {
         id: RecordId(ID.into()),
         row: Row::new().with("open", true),

@@ -2,14 +2,13 @@
 
 use super::FinOps;
 use super::metadata::Catalogue;
-use crate::connection::{Auth, ClientCredentials, Connection, RetryPolicy, Settings};
+use crate::connection::{Connection, RetryPolicy, Settings, odata_headers};
 use crate::endpoint;
+use crate::entra::EntraSignIn;
 use crate::error::SystemError;
 use crate::etags::Etags;
 use crate::timing::Timing;
 use jiff::SignedDuration;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -21,17 +20,8 @@ pub struct FinOpsConfig {
     pub name: String,
     /// The environment's URL: `https://env.operations.dynamics.com`.
     pub url: Url,
-    /// Who issues tokens; the tenant's `/oauth2/v2.0/token` is below it. `None`: Microsoft's
-    /// public cloud.
-    pub authority: Option<Url>,
-    /// Where tokens are issued, when that is not below `authority`.
-    pub token_url: Option<Url>,
-    /// The Entra tenant, by identifier or domain.
-    pub tenant: String,
-    /// The registered application; it must be listed under Microsoft Entra ID applications.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
+    /// As whom Duet signs in, and where.
+    pub sign_in: EntraSignIn,
     /// Whether requests reach beyond the default company of the application's user.
     pub cross_company: bool,
     /// The column that holds when a row was last modified, by entity set. It is not the same for
@@ -60,21 +50,11 @@ pub struct FinOpsConfig {
 
 impl FinOpsConfig {
     /// A connection with the defaults for everything that is not named.
-    pub fn new(
-        name: impl Into<String>,
-        url: Url,
-        tenant: impl Into<String>,
-        client_id: impl Into<String>,
-        client_secret: SecretString,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, url: Url, sign_in: EntraSignIn) -> Self {
         Self {
             name: name.into(),
             url,
-            authority: None,
-            token_url: None,
-            tenant: tenant.into(),
-            client_id: client_id.into(),
-            client_secret,
+            sign_in,
             cross_company: true,
             modified_columns: BTreeMap::new(),
             default_modified_columns: ["ModifiedDateTime", "ModifiedDateTime1", "ModifiedOn"]
@@ -98,33 +78,17 @@ impl FinOpsConfig {
 
     /// The connector, by a clock and chance of the caller's.
     pub fn build_with(self, timing: Timing) -> Result<FinOps, SystemError> {
-        let origin = endpoint::origin(&self.name, &self.url)?;
+        let auth = self.sign_in.auth(&self.name, &self.url)?;
         let root = endpoint::below(&self.name, &self.url, "data/")?;
-        let token_url = match self.token_url {
-            Some(url) => url,
-            None => endpoint::token_url(&self.name, self.authority.as_ref(), &self.tenant)?,
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/json;odata.metadata=minimal"),
-        );
-        headers.insert("odata-version", HeaderValue::from_static("4.0"));
-        headers.insert("odata-maxversion", HeaderValue::from_static("4.0"));
         let connection = Connection::new(
             Settings {
                 name: self.name,
                 root,
-                auth: Auth::Client(ClientCredentials {
-                    token_url,
-                    client_id: self.client_id,
-                    client_secret: self.client_secret,
-                    scope: Some(format!("{origin}/.default")),
-                }),
+                auth,
                 timeout: self.timeout,
                 parallel: self.parallel,
                 retry: self.retry,
-                headers,
+                headers: odata_headers("application/json;odata.metadata=minimal"),
             },
             timing,
         )?;

@@ -5,13 +5,13 @@ use super::metadata::{Catalogue, Hints};
 use super::transport::Transport;
 use crate::codes;
 use crate::connection::batch::{Carriage, JSON};
-use crate::connection::{Auth, Connection, RetryPolicy, Settings};
+use crate::connection::{Auth, Connection, RetryPolicy, Settings, odata_headers};
 use crate::endpoint;
 use crate::error::{Class, SystemError};
 use crate::etags::Etags;
 use crate::timing::Timing;
 use jiff::SignedDuration;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -143,10 +143,7 @@ impl ODataConfig {
         } else {
             ("application/json;odata.metadata=minimal", JSON)
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        headers.insert("odata-version", HeaderValue::from_static("4.0"));
-        headers.insert("odata-maxversion", HeaderValue::from_static("4.0"));
+        let mut headers = odata_headers(accept);
         for (name, value) in &self.headers {
             let header = HeaderName::try_from(name.as_str()).ok();
             let value = HeaderValue::from_str(value).ok();

@@ -7,8 +7,8 @@ use duet_sandbox::auth::{Client, SignIn};
 use duet_sandbox::dataverse::{Config as SandboxConfig, Dataverse as Sandbox, Settings};
 use duet_sandbox::http::Running;
 use duet_systems::{
-    Changes, ChangesRequest, Cursor, Dataverse, DataverseConfig, Seen, SnapshotRequest, System,
-    SystemError, Write, Written,
+    Changes, ChangesRequest, Cursor, Dataverse, DataverseConfig, EntraSignIn, Seen,
+    SnapshotRequest, System, SystemError, Write, Written,
 };
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -52,10 +52,9 @@ pub(crate) async fn house_with(
 
 pub(crate) fn config_for(running: &Running) -> DataverseConfig {
     let url: url::Url = running.url().parse().unwrap();
-    let secret = SecretString::from(SECRET);
-    let mut config = DataverseConfig::new("sales", url.clone(), "tenant", CLIENT, secret);
-    config.authority = Some(url);
-    config
+    let mut sign_in = EntraSignIn::new("tenant", CLIENT, SecretString::from(SECRET));
+    sign_in.authority = Some(url.clone());
+    DataverseConfig::new("sales", url, sign_in)
 }
 
 pub(crate) fn guid(n: u128) -> Uuid {

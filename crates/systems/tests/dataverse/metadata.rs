@@ -13,7 +13,7 @@ async fn signing_in_works_and_says_what_is_wrong_when_not() {
     house.dataverse.probe().await.unwrap();
 
     let mut wrong = config_for(&house.running);
-    wrong.client_secret = SecretString::from("wrong");
+    wrong.sign_in.client_secret = SecretString::from("wrong");
     let error = wrong.build().unwrap().probe().await.unwrap_err();
     assert_eq!(
         (error.class, error.code),

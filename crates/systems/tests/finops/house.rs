@@ -8,7 +8,8 @@ use duet_sandbox::clock::Clock;
 use duet_sandbox::finops::{FinOps as Sandbox, FinOpsConfig as SandboxConfig, Settings};
 use duet_sandbox::http::Running;
 use duet_systems::{
-    Changes, ChangesRequest, Cursor, FinOps, FinOpsConfig, System, SystemError, Write, Written,
+    Changes, ChangesRequest, Cursor, EntraSignIn, FinOps, FinOpsConfig, System, SystemError, Write,
+    Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -63,15 +64,9 @@ pub(crate) async fn house_with(
 
 pub(crate) fn config(running: &Running) -> FinOpsConfig {
     let url: url::Url = running.url().parse().unwrap();
-    let mut config = FinOpsConfig::new(
-        "finance",
-        url.clone(),
-        "tenant",
-        CLIENT,
-        SecretString::from(SECRET),
-    );
-    config.authority = Some(url);
-    config
+    let mut sign_in = EntraSignIn::new("tenant", CLIENT, SecretString::from(SECRET));
+    sign_in.authority = Some(url.clone());
+    FinOpsConfig::new("finance", url, sign_in)
 }
 
 /// Columns that most tests read.

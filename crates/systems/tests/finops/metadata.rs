@@ -12,7 +12,7 @@ async fn signing_in_works_and_says_what_is_wrong_when_not() {
     house.finops.probe().await.unwrap();
 
     let mut wrong = config(&house.running);
-    wrong.client_secret = SecretString::from("wrong");
+    wrong.sign_in.client_secret = SecretString::from("wrong");
     let error = wrong.build().unwrap().probe().await.unwrap_err();
     assert_eq!(error.class, Class::FixAccess);
     assert_eq!(error.code, codes::SIGN_IN_REFUSED);
