@@ -46,6 +46,8 @@ pub mod codes {
     pub const NO_MAP_NAMED: Code = Code(5150);
     /// No map that was named has examples.
     pub const NO_EXAMPLES: Code = Code(5151);
+    /// A comparison or repair is asked for companies that it cannot concern.
+    pub const NOT_IN_SCOPE: Code = Code(5160);
     /// A company in scope does not exist.
     pub const COMPANY_UNKNOWN: Code = Code(5120);
     /// Company codes are empty or not unique.

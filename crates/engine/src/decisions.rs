@@ -89,6 +89,17 @@ pub enum DecisionError {
         /// What it is instead.
         why: &'static str,
     },
+    /// It was decided, and somebody carries that out just now.
+    #[error(
+        "DUET2140: conflict {id} was decided by {by}, and that is being carried out; look at the \
+         record once it is, and edit what should be otherwise"
+    )]
+    UnderWay {
+        /// The conflict.
+        id: i64,
+        /// Who decided it.
+        by: String,
+    },
     /// The choices do not fit the conflict.
     #[error("DUET2124: {message}")]
     Misfit {
@@ -114,6 +125,7 @@ impl DecisionError {
     pub const fn code(&self) -> Code {
         match self {
             Self::NotOpen { .. } => Code(2123),
+            Self::UnderWay { .. } => Code(2140),
             Self::Misfit { .. } => Code(2124),
             Self::NotParked { .. } => Code(2125),
             Self::Typed(error) => error.code,
@@ -129,7 +141,8 @@ impl DecisionError {
 }
 
 /// Takes down what a person decides about an open conflict. `map` is needed for typed values only.
-/// Returns the conflict with the decision; the engine that runs carries it out.
+/// Returns the conflict with the decision; the engine that runs carries it out. A decision may be taken
+/// back while nobody does: where an engine runs, ask [`under_way`] first.
 pub async fn decide(
     store: &dyn Store,
     map: Option<&CompiledMap>,
@@ -256,6 +269,10 @@ async fn set_in_motion(
     if parked.iter().any(|parked| parked.waits_for.contains(token)) {
         return Ok(Vec::new());
     }
+    if under_way(store, conflict).await?.is_some() {
+        // What carries out the decision before this one carries out this one.
+        return Ok(Vec::new());
+    }
     let pairs = store
         .pairs_by_key(&conflict.map, std::slice::from_ref(&conflict.key))
         .await?;
@@ -283,6 +300,31 @@ async fn set_in_motion(
         })
     };
     Ok(Side::BOTH.into_iter().filter_map(change).collect())
+}
+
+/// Who decided a conflict, while changes of its record that carry the decision out are about to be
+/// applied. A second decision could come too late for them, and would be taken for carried out.
+pub async fn under_way(
+    store: &dyn Store,
+    conflict: &Conflict,
+) -> Result<Option<String>, DecisionError> {
+    let Some(decision) = &conflict.decision else {
+        return Ok(None);
+    };
+    let pairs = store
+        .pairs_by_key(&conflict.map, std::slice::from_ref(&conflict.key))
+        .await?;
+    let Some(pair) = pairs.get(&conflict.key) else {
+        return Ok(None);
+    };
+    for side in Side::BOTH {
+        let record = pair.body.halves[side].record.as_slice();
+        let waiting = store.waiting(&conflict.map, side, record).await?;
+        if waiting.values().any(|waiting| waiting.pending) {
+            return Ok(Some(decision.by.clone()));
+        }
+    }
+    Ok(None)
 }
 
 async fn of_key(store: &dyn Store, map: &str, key: &Key) -> Result<Vec<Parked>, StoreError> {

@@ -1,12 +1,13 @@
 //! `duet compare`: both sides read and compared under the maps.
 
 use super::Global;
+use crate::config::Config;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::project;
+use crate::failure::{Failure, codes};
+use crate::project::{self, Prepared};
 use crate::terminal::{Terminal, table};
 use clap::Args;
-use duet_engine::reconcile::{CompareOptions, Comparison, Difference};
+use duet_engine::reconcile::{CompareOptions, Comparison, Difference, KeyRange};
 use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,15 @@ pub struct Scope {
     /// Only of this map; may be given several times
     #[arg(long = "map", value_name = "MAP")]
     maps: Vec<String>,
+    /// Only records of this company; may be given several times
+    #[arg(long = "company", value_name = "COMPANY")]
+    companies: Vec<String>,
+    /// Only records whose key, without its company, is this one or stands behind it
+    #[arg(long, value_name = "KEY", requires = "maps")]
+    from: Option<String>,
+    /// Only records whose key, without its company, is this one or stands before it
+    #[arg(long, value_name = "KEY", requires = "maps")]
+    to: Option<String>,
     /// A record modified no longer ago than this counts as being on its way
     #[arg(long, default_value = "15s", value_name = "TIME", value_parser = duration)]
     grace: Duration,
@@ -27,8 +37,35 @@ impl Scope {
     pub fn options(self, listed: usize) -> CompareOptions {
         CompareOptions {
             maps: self.maps,
+            companies: self.companies,
+            keys: KeyRange::new(self.from.as_deref(), self.to.as_deref()),
             listed,
             grace: self.grace,
+        }
+    }
+
+    /// Refuses what the project does not have: a comparison of nothing would look like agreement.
+    pub fn check(&self, config: &Config, prepared: &Prepared) -> Result<(), Failure> {
+        for map in &self.maps {
+            let map = prepared.map(map)?;
+            if !self.companies.is_empty() && !map.is_per_company() {
+                let message = format!("`{}` is shared by all companies", map.id());
+                let fix = "leave out `--company`, or name another map".to_owned();
+                return Err(Failure::new(Exit::Usage, codes::NOT_IN_SCOPE, message, fix));
+            }
+        }
+        let known = &config.companies;
+        let stranger = self.companies.iter().find(|company| {
+            !known.is_empty() && !known.iter().any(|one| one.eq_ignore_ascii_case(company))
+        });
+        match stranger {
+            Some(company) => Err(Failure::new(
+                Exit::Usage,
+                codes::NOT_IN_SCOPE,
+                format!("company `{company}` is not in the project"),
+                format!("its companies are {}", known.join(", ")),
+            )),
+            None => Ok(()),
         }
     }
 }
@@ -46,8 +83,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 Examples:
   duet compare                       exit code 1 when anything drifted
   duet compare --map finance/customers-v3.accounts --json
+  duet compare --company usmf
+  duet compare --map finance/customers-v3.accounts --from us-001 --to us-099
 
 Reads both tables of each map page by page, within filters and companies, and writes nothing.
+With --company, maps that all companies share are left out. Keys compare as `duet trace` shows them,
+part by part and as texts; `a` stands for `a / 1` and `a / 2`, too.
 A difference is pending, parked or an open conflict where the store explains it, else drift.")]
 pub struct CompareArgs {
     #[command(flatten)]
@@ -61,9 +102,7 @@ pub struct CompareArgs {
 pub async fn run(args: CompareArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let config = project::config(global)?;
     let prepared = project::prepare(&config, terminal).await?;
-    for map in &args.scope.maps {
-        prepared.map(map)?;
-    }
+    args.scope.check(&config, &prepared)?;
     let engine = prepared.engine(&config, Arc::new(()));
     let found = engine.compare(&args.scope.options(args.limit)).await?;
     terminal.data(&found, text);

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::order::{carried_out, decider, take_up};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, codes};
 use crate::project;
@@ -9,6 +10,7 @@ use crate::terminal::{Terminal, table};
 use clap::{Args, Subcommand};
 use duet_engine::decisions::{self, Choice};
 use duet_map::side::Side;
+use duet_store::Store;
 use duet_store::conflict::{Conflict, ConflictFilter, ConflictState, FieldConflict};
 
 /// Arguments of `duet conflicts`.
@@ -125,12 +127,14 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
     let decider = decider(args.by);
     let (conflict, running) = if args.set.is_empty() {
         let store = project::open_store(&config)?;
+        not_under_way(&config, &*store, args.id).await?;
         let decided = decisions::decide(&*store, None, args.id, &choices, &decider).await?;
         (decided, take_up(&config, &*store).await)
     } else {
         // Only the map knows how either side spells a typed value.
         let prepared = project::prepare(&config, terminal).await?;
         let store = prepared.store();
+        not_under_way(&config, &*store, args.id).await?;
         let map = match store.conflict(args.id).await? {
             Some(conflict) => Some(prepared.map(&conflict.map)?),
             None => None,
@@ -147,6 +151,19 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
         )
     });
     Ok(Exit::Done)
+}
+
+/// Refuses to decide again what a running process is about to carry out.
+async fn not_under_way(config: &Config, store: &dyn Store, id: i64) -> Result<(), Failure> {
+    let Some(conflict) = store.conflict(id).await? else {
+        return Ok(());
+    };
+    match decisions::under_way(store, &conflict).await? {
+        Some(by) if conflict.state == ConflictState::Open && project::is_claimed(config) => {
+            Err(decisions::DecisionError::UnderWay { id, by }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads `--take` and `--set`.

@@ -47,6 +47,8 @@ struct Repair {
     journaled: u64,
     /// Whether a running process carries them out.
     left_to_running: bool,
+    /// Differences that `--limit` left for another repair.
+    left_out: u64,
     /// The steps.
     steps: Vec<Step>,
 }
@@ -55,6 +57,7 @@ struct Repair {
 pub async fn run(args: RepairArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let config = project::config(global)?;
     let prepared = project::prepare(&config, terminal).await?;
+    args.scope.check(&config, &prepared)?;
     let store = prepared.store();
     let engine = prepared.engine(&config, Arc::new(Shown::new(terminal, Vec::new())));
     let found = engine.compare(&args.scope.options(args.limit)).await?;
@@ -62,8 +65,10 @@ pub async fn run(args: RepairArgs, global: &Global, terminal: Terminal) -> Resul
         applied: args.apply,
         journaled: 0,
         left_to_running: false,
+        left_out: 0,
         steps: engine.plan_repair(&found.differences, args.delete),
     };
+    repair.left_out = found.drift().saturating_sub(repair.steps.len() as u64);
     if args.apply && !repair.steps.is_empty() {
         repair.left_to_running = match store.claim().await {
             Ok(()) => false,
@@ -126,7 +131,11 @@ fn text(repair: &Repair) -> String {
         }
     };
     let steps = table(&["map", "record", "what differs", "repair"], &[], rows);
-    format!("{steps}\n\n{outcome}")
+    let more = match repair.left_out {
+        0 => String::new(),
+        count => format!(" {count} more differ: raise --limit, or repair again afterwards."),
+    };
+    format!("{steps}\n\n{outcome}{more}")
 }
 
 #[cfg(test)]
@@ -139,6 +148,7 @@ mod tests {
             applied: true,
             journaled: 0,
             left_to_running: false,
+            left_out: 0,
             steps: Vec::new(),
         };
         assert_eq!(text(&repair), "Nothing drifted, nothing to repair.");

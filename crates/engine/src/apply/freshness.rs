@@ -81,7 +81,8 @@ impl Core {
 /// Whether the row may have been read before our own last write to the record.
 fn is_stale(arrival: &Arrival) -> bool {
     let Some(pair) = &arrival.pair else {
-        return false;
+        // A row that was never read: the image of a record, which its pair may have lost since.
+        return arrival.row.is_some() && arrival.change.change.tick == 0;
     };
     let half = &pair.body.halves[arrival.change.change.side];
     let Some((_, version)) = &arrival.row else {

@@ -2,6 +2,7 @@
 //! records that the left lacks. What is on its way, parked or open as a conflict is no drift.
 
 use super::counterparts::Match;
+use super::key_range::KeyRange;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -21,6 +22,10 @@ use std::time::Duration;
 pub struct CompareOptions {
     /// Only these maps; empty: all.
     pub maps: Vec<String>,
+    /// Only records of these companies, and so only maps whose rows belong to companies; empty: all.
+    pub companies: Vec<String>,
+    /// Only records whose key lies in this range.
+    pub keys: KeyRange,
     /// Most differences to list; all are counted.
     pub listed: usize,
     /// A record that was modified no longer ago than this may be on its way without being journaled.
@@ -67,9 +72,9 @@ pub struct Difference {
 pub struct MapComparison {
     /// The map.
     pub map: String,
-    /// Records inside filter and companies that were looked at.
+    /// Records inside filter, companies and key range that were looked at.
     pub compared: u64,
-    /// Records outside, or whose pair ended.
+    /// Records of the left side that are none of it: outside, not asked for, or their pair ended.
     pub outside: u64,
     /// Records that agree.
     pub equal: u64,
@@ -113,6 +118,9 @@ impl Engine {
             if !options.maps.is_empty() && !options.maps.iter().any(|name| name == map.id()) {
                 continue;
             }
+            if !options.companies.is_empty() && !map.is_per_company() {
+                continue;
+            }
             let mut one = MapComparison {
                 map: map.id().to_owned(),
                 ..MapComparison::default()
@@ -120,10 +128,10 @@ impl Engine {
             for side in Side::BOTH {
                 let mut after = None;
                 loop {
-                    let page = self.core.compared_page(map, side, after).await?;
+                    let page = self.core.compared_page(map, side, options, after).await?;
                     let found = self
                         .core
-                        .compare_page(map, side, page.0, options.grace, &mut one)
+                        .compare_page(map, side, page.0, options, &mut one)
                         .await?;
                     comparison.differences.extend(found);
                     comparison
@@ -147,13 +155,19 @@ impl Core {
         &self,
         map: &CompiledMap,
         side: Side,
+        options: &CompareOptions,
         after: Option<Cursor>,
     ) -> Result<(Vec<Record>, Option<Cursor>), EngineError> {
+        let companies = if options.companies.is_empty() {
+            self.project.companies()
+        } else {
+            options.companies.clone()
+        };
         let page = self.systems[side]
             .snapshot(&SnapshotRequest {
                 table: map.table(side).to_owned(),
                 columns: map.columns(side).to_vec(),
-                companies: self.project.companies(),
+                companies,
                 after,
             })
             .await
@@ -168,11 +182,11 @@ impl Core {
         map: &CompiledMap,
         side: Side,
         records: Vec<Record>,
-        grace: Duration,
+        options: &CompareOptions,
         counted: &mut MapComparison,
     ) -> Result<Vec<Difference>, EngineError> {
         let all = records.len() as u64;
-        let matches = self.matches(map, side, records).await?;
+        let matches = self.matches(map, side, records, options).await?;
         let mut differences = Vec::new();
         if side == Side::Left {
             counted.outside += all - matches.len() as u64;
@@ -196,7 +210,7 @@ impl Core {
                 }
             }
         }
-        let recent = self.recently_modified(&matches, grace);
+        let recent = self.recently_modified(&matches, options.grace);
         self.classify(map, &mut differences, &recent).await?;
         for one in &differences {
             let box_of_class = match one.class {

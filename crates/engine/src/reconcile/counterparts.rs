@@ -1,5 +1,6 @@
 //! Counterparts: the records of a page that take part, each with the other side's record.
 
+use super::compare::CompareOptions;
 use crate::capture::unresolved_key;
 use crate::core::Core;
 use crate::error::EngineError;
@@ -27,6 +28,7 @@ impl Core {
         map: &CompiledMap,
         side: Side,
         records: Vec<Record>,
+        options: &CompareOptions,
     ) -> Result<Vec<Match>, EngineError> {
         let nothing = ResolvedLookups::default();
         let needs: Vec<_> = records
@@ -34,11 +36,20 @@ impl Core {
             .filter_map(|record| map.company_need(side, &record.row, &nothing))
             .collect();
         let scopes = self.resolve(needs, Follow::Any).await?;
+        let asked = |company: &str| {
+            let companies = &options.companies;
+            companies.is_empty()
+                || companies
+                    .iter()
+                    .any(|one| one.eq_ignore_ascii_case(company))
+        };
         let inside = |record: &Record| {
             let company = || map.company(side, &record.row, &scopes);
             map.passes(side, &record.row)
                 && (!map.is_per_company()
-                    || company().is_some_and(|company| self.project.covers_company(&company)))
+                    || company().is_some_and(|company| {
+                        self.project.covers_company(&company) && asked(&company)
+                    }))
         };
         let records: Vec<Record> = records.into_iter().filter(inside).collect();
         let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
@@ -70,6 +81,7 @@ impl Core {
                     .as_ref()
                     .is_none_or(|pair| pair.body.state == PairState::Linked)
             })
+            .filter(|one| options.keys.contains(map, &one.key))
             .collect();
         self.counterparts(map, side, &mut matches).await?;
         Ok(matches)

@@ -1,7 +1,7 @@
 //! Conflicts: what a policy decides, and what people decide.
 
 use crate::story::{Story, anna};
-use duet_engine::decisions::{self, Choice};
+use duet_engine::decisions::{self, Choice, Decider};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::Store;
@@ -299,6 +299,52 @@ async fn a_record_created_again_adopts_the_one_that_somebody_created_there_meanw
     story.pair.right.edit("accounts", &newcomer, renamed);
     story.engine.quiesce().await.unwrap();
     story.assert_both_say("Renamed");
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_decision_can_be_taken_back_before_it_is_carried_out_and_leaves_nothing_behind() {
+    for stands in Side::BOTH {
+        let story = Story::begin(str::to_owned).await;
+        story.left(Row::new().with("OrganizationName", "Still alive"));
+        story.pair.right.delete("accounts", &story.account);
+        story.engine.quiesce().await.unwrap();
+        let open = story.open().await;
+        let store = &*story.pair.store;
+        assert_eq!(decisions::under_way(store, &open).await.unwrap(), None);
+        let first = [Choice::All(stands.other())];
+        let bert = Decider::new("bert", Timestamp::now());
+        let decided = decisions::decide(store, None, open.id, &first, &bert).await;
+        let under_way = decisions::under_way(store, &decided.unwrap()).await;
+        assert_eq!(under_way.unwrap().as_deref(), Some("bert"));
+
+        story.decide(open.id, &[Choice::All(stands)]).await;
+        match stands {
+            Side::Left => story.assert_both_say("Still alive"),
+            Side::Right => assert_eq!(story.names(), (None, None)),
+        }
+        let ended = store.conflict(open.id).await.unwrap().unwrap();
+        assert_eq!(ended.decision.unwrap().by, "anna");
+        story.assert_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_nobody_read_is_no_second_record_of_a_key() {
+    let story = Story::begin(str::to_owned).await;
+    story.left(Row::new().with("OrganizationName", "Still alive"));
+    story.pair.right.delete("accounts", &story.account);
+    story.engine.quiesce().await.unwrap();
+    let store = &*story.pair.store;
+    let all = ParkedFilter::default();
+    decisions::discard_parked(store, &all, &anna())
+        .await
+        .unwrap();
+    // Both images are set in motion; the record of one of them is gone, and its pair gets another.
+    story
+        .decide(story.open().await.id, &[Choice::All(Side::Left)])
+        .await;
+    story.assert_both_say("Still alive");
     story.assert_at_rest().await;
 }
 
