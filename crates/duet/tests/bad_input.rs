@@ -298,7 +298,7 @@ async fn a_too_long_value_and_an_unmapped_enum_value() {
     ");
     insta::assert_snapshot!(stage.parked().await, @r#"
     ["usmf","enum-1"] from the left: DUET2001 OnHoldStatus (ONHOLDSTATUS >< msdyn_onholdstatus): `Invoice` has no counterpart in the value map; add it to the value map, or correct the record
-    ["usmf","long-1"] from the right: DUET2002 TaxExemptNumber (TAXEXEMPTNUMBER = description): the text has 120 characters, the column holds 100; shorten it on the other side, or widen the column
+    ["usmf","long-1"] from the right: DUET2002 TaxExemptNumber (TAXEXEMPTNUMBER = description): the text has 120 characters, the column holds 100; shorten it on the right side, or widen the column
     "#);
     insta::assert_snapshot!(stage.duet(&["audit"]).await, @"
     MAP        FROM   CAPTURED  APPLIED  COALESCED  ECHOED  FILTERED  PARKED  DISCARDED  PENDING  WRITES  BALANCES

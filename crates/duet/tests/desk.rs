@@ -191,7 +191,8 @@ async fn a_conflict_is_found_shown_and_decided() {
               "e": "Yes"
             },
             "right": false,
-            "winner": "left"
+            "winner": "left",
+            "policy": "master"
           }
         ],
         "touched": {
@@ -243,10 +244,10 @@ async fn a_conflict_is_found_shown_and_decided() {
 
     More about it: duet explain DUET2124
     ");
-    assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "right", "--by", "alba"]), @"0| Conflict [number] of usmf / us-001 is decided. Nothing runs now; the next `duet run` or `duet sync` carries it out.");
+    assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "right", "--by", "alba"]), @"0| Conflict [number] of usmf / us-001 is decided: SalesMemo as on the right. Nothing runs now; the next `duet run` or `duet sync` carries it out.");
     assert_snapshot!(shown(folder, &ours), @"
-    0| NUMBER  AT (UTC)             MAP                                   RECORD         FIELD                      OUTCOME          LEFT             RIGHT
-    [number]  [time]  customers                             usmf / us-001  SalesMemo                  decided by alba  calls on Monday  calls on Friday
+    0| NUMBER  AT (UTC)             MAP                                   RECORD         FIELD                      OUTCOME                 LEFT             RIGHT
+    [number]  [time]  customers                             usmf / us-001  SalesMemo                  right, decided by alba  calls on Monday  calls on Friday
     ");
     assert!(ask(folder, &["sync"]).status.success());
     assert_snapshot!(shown(folder, &["conflicts", "show", conflict]), @"
@@ -260,7 +261,7 @@ async fn a_conflict_is_found_shown_and_decided() {
     ended     carried out
 
     LEFT COLUMN  RIGHT COLUMN  BEFORE  LEFT             RIGHT            OUTCOME
-    SalesMemo    description   -       calls on Monday  calls on Friday  resolved by alba
+    SalesMemo    description   -       calls on Monday  calls on Friday  right, resolved by alba
     ");
     assert_snapshot!(shown(folder, &["conflicts", "resolve", conflict, "--take", "left"]), @"
     2| error[DUET2123]: conflict [number] is over
@@ -421,8 +422,12 @@ async fn a_parked_change_is_shown_edited_discarded_and_retried() {
     0| SETTLED AT (UTC)         MAP        RECORD         FROM   OUTCOME  AFTER  DETAIL
     [time]  customers  usmf / us-001  left   parked  [ms]  DUET2102: waits for msdyn_paymentterms with msdyn_name = N/A in company usmf
     [time]  customers  usmf / us-001  left   amended  [ms]  PaymentTerms given by alba
-    [time]  customers  usmf / us-001  left   applied  [ms]  accountnumber, creditlimit, customertypecode, msdyn_company, msdyn_customergroupid, msdyn_paymentterm, transactioncurrencyid
+    [time]  customers  usmf / us-001  left   applied  [ms]  accountnumber, creditlimit, customertypecode, msdyn_company, msdyn_customergroupid, msdyn_paymentterm, transactioncurrencyid; by a whole read
     [time]  customers  usmf / us-001  right  applied  [ms]  PaymentTerms
+
+    usmf / us-001 of customers now: linked, settled [time] UTC
+      left      dataAreaId='usmf',CustomerAccount='US-001'
+      right     [id]
     ");
     // A whole read finds the discarded one anew, because nothing says what it waits for.
     assert_eq!(in_box(folder, "parked"), 1);
@@ -521,6 +526,7 @@ async fn drift_is_found_planned_and_repaired() {
       "applied": false,
       "journaled": 0,
       "left_to_running": false,
+      "left_out": 0,
       "steps": [
         {
           "difference": {

@@ -89,10 +89,10 @@ pub enum DecisionError {
         /// What it is instead.
         why: &'static str,
     },
-    /// It was decided, and somebody carries that out just now.
+    /// It was decided, and the changes that carry that out are about to be applied.
     #[error(
-        "DUET2140: conflict {id} was decided by {by}, and that is being carried out; look at the \
-         record once it is, and edit what should be otherwise"
+        "DUET2140: conflict {id} was decided by {by}, and the decision is on its way; look at the \
+         record once it has arrived, and edit what should be otherwise"
     )]
     UnderWay {
         /// The conflict.
@@ -174,8 +174,8 @@ pub async fn decide(
     }
     let token = decided_token(&conflict.map, &conflict.key);
     let changes = set_in_motion(store, &conflict, &token).await?;
-    let taken = store.decide(id, decision.clone(), changes, vec![token]);
-    if !decider.takes(taken).await? {
+    let written = store.decide(id, decision.clone(), changes, vec![token]);
+    if !decider.takes(written).await? {
         return Err(not_open("is over"));
     }
     Ok(Conflict {

@@ -367,6 +367,14 @@ impl Core {
             }
             if confirmed {
                 passing.push(map.id().to_owned());
+            } else if self
+                .store
+                .cursor(&held_cursor(side, map.id()))
+                .await?
+                .is_some()
+            {
+                // What was missing is there again.
+                self.remember_held(side, map.id(), None).await?;
             }
             missing.extend(
                 found

@@ -112,7 +112,7 @@ impl CompiledMap {
             },
             column: column.to_owned(),
             message,
-            fix: Some(fix.to_owned()),
+            fix: Some(fix.replace("the other side", &format!("the {} side", side.other()))),
         }
     }
 }

@@ -102,6 +102,8 @@ pub struct MergedConflict {
     pub policy: Conflicts,
     /// Whether a person decided.
     pub decided: bool,
+    /// Whether the policy is `latest` and the two times do not tell, so that the master decided.
+    pub fell_back: bool,
 }
 
 impl Merged {
@@ -228,7 +230,10 @@ impl CompiledMap {
                 conflict.policy = Conflicts::Master;
                 self.master()
             }
-            (None, Conflicts::Latest) => ruling.latest.unwrap_or(self.master()),
+            (None, Conflicts::Latest) => ruling.latest.unwrap_or_else(|| {
+                conflict.fell_back = true;
+                self.master()
+            }),
             (None, Conflicts::Manual) => {
                 merged.held.insert(ours.field);
                 merged.conflicts.push(conflict);
@@ -353,6 +358,7 @@ impl CompiledMap {
             winner: None,
             policy: self.policy(ours.field),
             decided: false,
+            fell_back: false,
         }
     }
 }

@@ -480,8 +480,8 @@ fn what_the_target_would_refuse_is_found_before_it_is_sent() {
         .map(ToString::to_string)
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    DUET2002 accountnumber (CUSTOMERACCOUNT = accountnumber): the text has 44 characters, the column holds 20; shorten it on the other side, or widen the column
-    DUET2003 creditlimit (CREDITLIMIT = creditlimit): the number is less than 0; correct it on the other side
+    DUET2002 accountnumber (CUSTOMERACCOUNT = accountnumber): the text has 44 characters, the column holds 20; shorten it on the left side, or widen the column
+    DUET2003 creditlimit (CREDITLIMIT = creditlimit): the number is less than 0; correct it on the left side
     DUET2004 customertypecode ("3" >> customertypecode): 99 is none of its 12 options; correct the value, or add the option to the table
     DUET2009 msdyn_company (company): it cannot be written in an existing record; let the field travel the other way only, or change the record by hand
     DUET2011 nonsense (nonsense): accounts has no such column; compile the map again against the table as it is now
@@ -526,7 +526,7 @@ fn a_cleared_lookup_clears_its_counterpart() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"DUET2006 CustomerGroupId (CUSTOMERGROUPID = msdyn_customergroupid.msdyn_groupid): it is required and would be empty; fill it on the other side, or give the field a default");
+    insta::assert_snapshot!(told.join("\n"), @"DUET2006 CustomerGroupId (CUSTOMERGROUPID = msdyn_customergroupid.msdyn_groupid): it is required and would be empty; fill it on the right side, or give the field a default");
 }
 
 #[test]

@@ -54,6 +54,9 @@ pub struct FieldConflict {
     pub right: Value,
     /// Whose value stands now; `None` while a person has to decide.
     pub winner: Option<Side>,
+    /// What decided this field, in words; absent while a person has to, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl FieldConflict {

@@ -11,7 +11,9 @@ use clap::{Args, Subcommand};
 use duet_engine::decisions::{self, Choice};
 use duet_map::side::Side;
 use duet_store::Store;
-use duet_store::conflict::{Conflict, ConflictFilter, ConflictState, FieldConflict};
+use duet_store::conflict::{
+    Conflict, ConflictFilter, ConflictKind, ConflictState, FieldConflict, Stands,
+};
 
 /// Arguments of `duet conflicts`.
 #[derive(Debug, Args)]
@@ -128,8 +130,8 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
     let (conflict, running) = if args.set.is_empty() {
         let store = project::open_store(&config)?;
         not_under_way(&config, &*store, args.id).await?;
-        let decided = decisions::decide(&*store, None, args.id, &choices, &decider).await?;
-        (decided, take_up(&config, &*store).await)
+        let conflict = decisions::decide(&*store, None, args.id, &choices, &decider).await?;
+        (conflict, take_up(&config, &*store).await)
     } else {
         // Only the map knows how either side spells a typed value.
         let prepared = project::prepare(&config, terminal).await?;
@@ -139,14 +141,15 @@ async fn resolve(args: ResolveArgs, global: &Global, terminal: Terminal) -> Resu
             Some(conflict) => Some(prepared.map(&conflict.map)?),
             None => None,
         };
-        let decided = decisions::decide(&*store, map, args.id, &choices, &decider).await?;
-        (decided, take_up(&config, &*store).await)
+        let conflict = decisions::decide(&*store, map, args.id, &choices, &decider).await?;
+        (conflict, take_up(&config, &*store).await)
     };
     terminal.data(&conflict, |conflict| {
         format!(
-            "Conflict {} of {} is decided.{}",
+            "Conflict {} of {} is decided: {}.{}",
             conflict.id,
             conflict.key,
+            decided(conflict),
             carried_out(running)
         )
     });
@@ -206,16 +209,74 @@ pub fn assignment(text: &str) -> Result<(String, String), Failure> {
     Ok((column.trim().to_owned(), value.to_owned()))
 }
 
-fn state(conflict: &Conflict, field: &FieldConflict) -> String {
-    match (conflict.state, field.winner, &conflict.decision) {
-        (ConflictState::Open, _, Some(decision)) => format!("decided by {}", decision.by),
+/// What stands of the field in this place, and by whose word.
+fn state(conflict: &Conflict, place: usize) -> String {
+    let field = &conflict.fields[place];
+    let decided = conflict.decision.as_ref().map(|decision| {
+        let stands = match (decision.side, decision.fields.get(place)) {
+            (Some(side), _) => format!("{side}, "),
+            (None, Some(Stands::Side(side))) => format!("{side}, "),
+            (None, Some(Stands::Value(values))) => format!("`{}`, ", values.left),
+            (None, None) => String::new(),
+        };
+        (stands, &decision.by)
+    });
+    match (conflict.state, field.winner, decided) {
+        (ConflictState::Open, _, Some((stands, by))) => format!("{stands}decided by {by}"),
         (ConflictState::Open, _, None) => "open".to_owned(),
-        (ConflictState::Decided, Some(side), _) => format!("{side} ({})", conflict.policy),
+        (ConflictState::Decided, Some(side), _) => {
+            let policy = field.policy.as_ref().unwrap_or(&conflict.policy);
+            format!("{side} ({policy})")
+        }
         (ConflictState::Decided, None, _) => conflict.policy.clone(),
-        (ConflictState::Resolved, _, Some(decision)) => format!("resolved by {}", decision.by),
+        (ConflictState::Resolved, _, Some((stands, by))) => format!("{stands}resolved by {by}"),
         (ConflictState::Resolved, _, None) => "resolved".to_owned(),
         (ConflictState::Gone, ..) => "gone".to_owned(),
     }
+}
+
+/// The side that deleted the record, in a conflict between a deletion and a change.
+fn deleted_on(conflict: &Conflict) -> Option<Side> {
+    let lacks = |side: Side| {
+        conflict
+            .fields
+            .iter()
+            .all(|field| field.value(side).is_null())
+    };
+    let by_deletion = conflict.kind == ConflictKind::Deletion;
+    Side::BOTH
+        .into_iter()
+        .find(|side| by_deletion && lacks(*side) && !lacks(side.other()))
+}
+
+fn value(conflict: &Conflict, field: &FieldConflict, side: Side) -> String {
+    if deleted_on(conflict) == Some(side) {
+        "(deleted)".to_owned()
+    } else {
+        field.value(side).to_string()
+    }
+}
+
+/// What was decided, in a few words.
+fn decided(conflict: &Conflict) -> String {
+    let Some(decision) = &conflict.decision else {
+        return String::new();
+    };
+    if let Some(side) = decision.side {
+        return match deleted_on(conflict) {
+            Some(deleted) if deleted == side => format!("the deletion on the {side} stands"),
+            Some(_) => format!("the record on the {side} stands, and comes back on the other side"),
+            None => format!("what the {side} did stands"),
+        };
+    }
+    let fields = conflict.fields.iter().zip(&decision.fields);
+    let told: Vec<String> = fields
+        .map(|(field, stands)| match stands {
+            Stands::Side(side) => format!("{} as on the {side}", field.left_column),
+            Stands::Value(_) => format!("{} as typed", field.left_column),
+        })
+        .collect();
+    told.join(", ")
 }
 
 fn text(conflicts: &[Conflict]) -> String {
@@ -225,16 +286,16 @@ fn text(conflicts: &[Conflict]) -> String {
     let rows = conflicts
         .iter()
         .flat_map(|conflict| {
-            conflict.fields.iter().map(|field| {
+            conflict.fields.iter().enumerate().map(|(place, field)| {
                 vec![
                     conflict.id.to_string(),
                     conflict.at.strftime("%F %T").to_string(),
                     conflict.map.clone(),
                     conflict.key.to_string(),
                     field.left_column.clone(),
-                    state(conflict, field),
-                    field.left.to_string(),
-                    field.right.to_string(),
+                    state(conflict, place),
+                    value(conflict, field, Side::Left),
+                    value(conflict, field, Side::Right),
                 ]
             })
         })
@@ -281,7 +342,8 @@ fn whole(conflict: &Conflict) -> String {
     let rows = conflict
         .fields
         .iter()
-        .map(|field| {
+        .enumerate()
+        .map(|(place, field)| {
             vec![
                 field.left_column.clone(),
                 field.right_column.clone(),
@@ -289,9 +351,9 @@ fn whole(conflict: &Conflict) -> String {
                     .base
                     .as_ref()
                     .map_or("-".to_owned(), ToString::to_string),
-                field.left.to_string(),
-                field.right.to_string(),
-                state(conflict, field),
+                value(conflict, field, Side::Left),
+                value(conflict, field, Side::Right),
+                state(conflict, place),
             ]
         })
         .collect();
@@ -313,7 +375,7 @@ mod tests {
     use super::*;
     use duet_map::record::Key;
     use duet_map::side::PerSide;
-    use duet_store::conflict::{ConflictKind, Touch};
+    use duet_store::conflict::{Decision, Touch};
     use jiff::Timestamp;
 
     fn conflict() -> Conflict {
@@ -332,6 +394,7 @@ mod tests {
                 left: "Contoso Ltd".into(),
                 right: "Contoso Inc".into(),
                 winner: None,
+                policy: None,
             }],
             touched: PerSide {
                 left: Touch::default(),
@@ -364,6 +427,56 @@ mod tests {
         LEFT COLUMN       RIGHT COLUMN  BEFORE   LEFT         RIGHT        OUTCOME
         OrganizationName  name          Contoso  Contoso Ltd  Contoso Inc  open
         ");
+    }
+
+    #[test]
+    fn what_stands_is_told_of_policies_people_and_deletions() {
+        let mut one = conflict();
+        one.state = ConflictState::Decided;
+        one.fields[0].winner = Some(Side::Left);
+        one.fields[0].policy = Some("latest: the times do not tell, so the master".to_owned());
+        assert_eq!(
+            state(&one, 0),
+            "left (latest: the times do not tell, so the master)"
+        );
+        one.state = ConflictState::Resolved;
+        let decision = |side, fields| Decision {
+            by: "anna".to_owned(),
+            at: one.at,
+            side,
+            fields,
+        };
+        let (by_side, typed) = (
+            decision(None, vec![Stands::Side(Side::Right)]),
+            decision(
+                None,
+                vec![Stands::Value(PerSide::from_fn(|_| "Both".into()))],
+            ),
+        );
+        let deletion = decision(Some(Side::Left), Vec::new());
+        let told = |one: &Conflict| (state(one, 0), decided(one));
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        one.decision = Some(by_side);
+        assert_eq!(
+            told(&one),
+            pair(
+                "right, resolved by anna",
+                "OrganizationName as on the right"
+            )
+        );
+        one.decision = Some(typed);
+        assert_eq!(
+            told(&one),
+            pair("`Both`, resolved by anna", "OrganizationName as typed")
+        );
+        one.kind = ConflictKind::Deletion;
+        one.fields[0].left = duet_map::value::Value::Null;
+        one.decision = Some(deletion);
+        assert_eq!(
+            told(&one),
+            pair("left, resolved by anna", "the deletion on the left stands")
+        );
+        assert_eq!(value(&one, &one.fields[0], Side::Left), "(deleted)");
     }
 
     #[test]

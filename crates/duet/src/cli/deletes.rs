@@ -20,7 +20,7 @@ Examples:
   duet deletes confirm --map finance/customers-v3.accounts --yes
 
 More deletions at once than `delete-brake` in duet.yaml lets pass wait here. To drop reported ones
-instead: duet parked --reason mass-delete, then duet parked discard NUMBER.")]
+instead: duet parked discard --reason mass-delete.")]
 pub struct DeletesArgs {
     #[command(subcommand)]
     command: Option<DeletesCommand>,

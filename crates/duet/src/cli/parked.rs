@@ -91,7 +91,8 @@ Examples:
   duet parked --map finance/customers-v3.accounts --json
   duet parked show 4711
   duet parked edit 4711 'OrganizationName=Contoso Ltd'
-  duet parked discard 4711 --yes"
+  duet parked discard 4711 --yes
+  duet parked discard --reason mass-delete --map customers"
 )]
 pub struct ParkedArgs {
     #[command(subcommand)]
@@ -151,14 +152,28 @@ pub struct EditArgs {
 /// Arguments of `duet parked discard`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   duet parked discard 4711 4712 --yes
+  duet parked discard --reason mass-delete --map finance/customers-v3.accounts
 
 The records stay as they are on both sides. The next edit of one brings its differences along.")]
 pub struct DiscardArgs {
     /// The numbers of the changes
-    #[arg(required = true, value_name = "NUMBER")]
+    #[arg(
+        value_name = "NUMBER",
+        required_unless_present_any = ["map", "reason", "key"],
+        conflicts_with_all = ["map", "reason", "key"]
+    )]
     numbers: Vec<i64>,
+    /// All of this map
+    #[arg(long, value_name = "MAP")]
+    map: Option<String>,
+    /// All with this reason
+    #[arg(long, value_name = "REASON")]
+    reason: Option<Reason>,
+    /// All of records whose key contains this text
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -309,15 +324,34 @@ async fn edit(args: EditArgs, global: &Global, terminal: Terminal) -> Result<Exi
 
 async fn discard(args: DiscardArgs, global: &Global, terminal: Terminal) -> Result<Exit, Failure> {
     let config = project::config(global)?;
-    let what = match args.numbers.len() {
+    let store = project::open_store(&config)?;
+    let numbers = if args.numbers.is_empty() {
+        let filter = ParkedFilter {
+            map: args.map,
+            reason: args.reason.map(ParkReason::from),
+            key_contains: args.key,
+            ..ParkedFilter::default()
+        };
+        // What is parked after the question was asked is not part of the answer.
+        let parked = store.parked(&filter, usize::MAX).await?;
+        parked.into_iter().map(|parked| parked.seq).collect()
+    } else {
+        args.numbers
+    };
+    if numbers.is_empty() {
+        terminal.data(&json!({"discarded": 0}), |_| {
+            "No parked change fits; `duet parked` lists them.".to_owned()
+        });
+        return Ok(Exit::Done);
+    }
+    let what = match numbers.len() {
         1 => "1 parked change will be dropped for good".to_owned(),
         count => format!("{count} parked changes will be dropped for good"),
     };
     confirm(terminal, &what, "discard", args.yes)?;
-    let store = project::open_store(&config)?;
     let decider = decider(args.by);
     let mut discarded = 0;
-    for number in &args.numbers {
+    for number in &numbers {
         let dropped = decisions::discard_parked(&*store, &only(*number), &decider).await?;
         if dropped == 0 {
             return Err(DecisionError::NotParked { seq: *number }.into());

@@ -5,6 +5,7 @@
 //! nobody has decided waits, and nothing of it is agreed meanwhile.
 
 use super::deliver::Situation;
+use super::freshness::is_own_write;
 use super::settle::{End, Landing};
 use super::target::{Target, takes_place};
 use super::{Errand, Upsert, Wish};
@@ -57,7 +58,7 @@ impl Core {
             .map(|conflict| conflict.decisions())
             .unwrap_or_default();
         let ruling = Ruling {
-            latest: self.later(from, upsert.touch.at, modified(target)),
+            latest: self.later(from, upsert.touch.at, read_touch(errand, target).at),
             master_only: repairs
                 || errand.pair.is_none() && errand.change.change.origin == Origin::Initial,
             decisions: &decisions,
@@ -109,10 +110,18 @@ fn give_back(map: &CompiledMap, errand: &Errand, upsert: &Upsert, merged: &mut M
     }
 }
 
-fn modified(target: &Target) -> Option<Timestamp> {
+/// Who modified the record that was read, and when. Unknown after a write of our own.
+fn read_touch(errand: &Errand, target: &Target) -> Touch {
     match target {
-        Target::Read(record) => record.modified,
-        _ => None,
+        Target::Read(record)
+            if !is_own_write(errand.pair.as_ref(), errand.to(), record.version.as_ref()) =>
+        {
+            Touch {
+                by: record.modified_by.clone(),
+                at: record.modified,
+            }
+        }
+        _ => Touch::default(),
     }
 }
 
@@ -231,6 +240,13 @@ fn field_conflict(field: &MergedConflict) -> FieldConflict {
         left: field.left.clone(),
         right: field.right.clone(),
         winner: field.winner,
+        policy: field.winner.map(|_| match (field.decided, field.policy) {
+            (true, _) => "a person".to_owned(),
+            (false, Conflicts::Latest) if field.fell_back => {
+                "latest: the times do not tell, so the master".to_owned()
+            }
+            (false, policy) => policy.as_str().to_owned(),
+        }),
     }
 }
 
@@ -239,11 +255,14 @@ fn touched(errand: &Errand, target: &Target) -> PerSide<Touch> {
     if let Wish::Upsert(upsert) = &errand.wish {
         touched[errand.from] = upsert.touch.clone();
     }
-    if let Target::Read(record) = target {
-        touched[errand.to()] = Touch {
-            by: record.modified_by.clone(),
-            at: record.modified,
-        };
+    touched[errand.to()] = read_touch(errand, target);
+    // What an open conflict remembers outlives our own writes of other fields.
+    if let Some(open) = errand.conflict.as_deref() {
+        for side in Side::BOTH {
+            if touched[side] == Touch::default() {
+                touched[side] = open.touched[side].clone();
+            }
+        }
     }
     touched
 }
@@ -278,6 +297,7 @@ fn endangered(
                 left,
                 right,
                 winner: None,
+                policy: None,
             }
         })
         .collect()

@@ -5,11 +5,11 @@ use super::intake::Arrival;
 use crate::core::Core;
 use crate::error::EngineError;
 use duet_map::CompiledMap;
-use duet_map::record::{RecordId, Version};
+use duet_map::record::{Record, RecordId, Version};
 use duet_map::side::Side;
 use duet_store::change::ChangeKind;
 use duet_store::conflict::Touch;
-use duet_store::pair::PairState;
+use duet_store::pair::{Pair, PairState};
 use duet_store::settlement::{Outcome, Settlement};
 
 impl Core {
@@ -21,6 +21,16 @@ impl Core {
         mut arrivals: Vec<Arrival>,
         settlements: &mut Vec<Settlement>,
     ) -> Result<Vec<Arrival>, EngineError> {
+        for arrival in &mut arrivals {
+            let side = arrival.change.change.side;
+            let version = arrival
+                .row
+                .as_ref()
+                .and_then(|(_, version)| version.as_ref());
+            if is_own_write(arrival.pair.as_ref(), side, version) {
+                arrival.touch = Touch::default();
+            }
+        }
         for side in Side::BOTH {
             let stale: Vec<usize> = arrivals
                 .iter()
@@ -41,7 +51,12 @@ impl Core {
                 .map_err(|error| self.failed(side, format!("read {}", map.table(side)), error))?;
             for (place, record) in stale.into_iter().zip(read) {
                 if let Some(arrival) = arrivals.get_mut(place) {
-                    if let Some(record) = &record {
+                    let ours = |record: &Record| {
+                        is_own_write(arrival.pair.as_ref(), side, record.version.as_ref())
+                    };
+                    // After a write of ours the record tells no more who edited it, and when; the row
+                    // that was captured before does.
+                    if let Some(record) = record.as_ref().filter(|record| !ours(record)) {
                         arrival.touch = Touch {
                             by: record.modified_by.clone(),
                             at: record.modified,
@@ -76,6 +91,16 @@ impl Core {
         }
         Ok(fresh)
     }
+}
+
+/// Whether a version is the one that our own last write to a side's record made: it was modified by us
+/// then, whoever edited it before.
+pub(super) fn is_own_write(pair: Option<&Pair>, side: Side, version: Option<&Version>) -> bool {
+    let half = pair.map(|pair| &pair.body.halves[side]);
+    let wrote = half
+        .filter(|half| !half.wrote_columns.is_empty())
+        .and_then(|half| half.wrote.as_ref());
+    wrote.is_some_and(|wrote| version.is_some_and(|version| version.tag == wrote.tag))
 }
 
 /// Whether the row may have been read before our own last write to the record.

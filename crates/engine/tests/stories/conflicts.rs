@@ -46,6 +46,9 @@ async fn the_later_edit_wins_and_the_master_where_the_clocks_cannot_tell() {
         let conflict = story.conflicts().await.remove(0);
         assert_eq!(conflict.policy, "latest");
         assert_eq!(conflict.state, ConflictState::Decided);
+        let why = conflict.fields[0].policy.as_deref();
+        let too_close = i64::abs(left - right) < 5;
+        assert_eq!(why == Some("latest"), !too_close, "{why:?}");
         let second = |side| conflict.touched[side].at.unwrap().as_second();
         assert_eq!((second(Side::Left), second(Side::Right)), (left, right));
         assert_eq!(conflict.touched.right.by.as_deref(), Some("somebody"));
@@ -97,6 +100,29 @@ async fn a_manual_conflict_holds_its_field_and_nothing_else() {
     assert_eq!(story.open().await.id, open.id);
     assert_eq!(story.conflicts().await.len(), 1);
     story.pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_conflict_remembers_people_and_not_our_own_writes() {
+    let story = Story::begin(manual).await;
+    story.pair.left.set_clock(at_second(100));
+    story.pair.right.set_clock(at_second(90));
+    story.clash().await;
+    // Another field of the record is written to the right meanwhile, by us.
+    story.pair.right.set_clock(at_second(200));
+    story.left(Row::new().with("CreditLimit", Value::Decimal(Decimal::from(700))));
+    story.engine.quiesce().await.unwrap();
+    let (_, account) = story.pair.account("US-001").unwrap();
+    assert_eq!(
+        account.value("creditlimit"),
+        &Value::Decimal(Decimal::from(700))
+    );
+    let open = story.open().await;
+    let second = |side| open.touched[side].at.map(Timestamp::as_second);
+    assert_eq!(
+        (second(Side::Left), second(Side::Right)),
+        (Some(100), Some(90))
+    );
 }
 
 #[tokio::test]

@@ -22,6 +22,10 @@ pub(super) struct Subject {
     pub(super) journaled_at: i64,
     /// Whether it was tried before.
     pub(super) tried: bool,
+    /// Whether it is a deletion.
+    pub(super) deletes: bool,
+    /// How it came to be known, where nobody reported it as a change.
+    pub(super) found: Option<String>,
 }
 
 impl Subject {
@@ -49,13 +53,19 @@ impl Subject {
             record: String::new(),
             journaled_at: to_nanos(now),
             tried: false,
+            deletes: false,
+            found: None,
         })
     }
 
     /// The change at this place in the journal, if it is still there.
     pub(super) fn load(tx: &Connection, seq: i64) -> Result<Option<Self>, Fault> {
         let mut select = tx.prepare_cached(
-            "SELECT map, side, key, record, journaled_at, attempts > 0 FROM journal WHERE seq = ?1",
+            "SELECT map, side, key, record, journaled_at, attempts > 0, kind = 'delete',
+                    CASE WHEN json_extract(amendment, '$.repair') THEN 'a repair'
+                         WHEN origin = 'initial' THEN 'a whole read'
+                         WHEN origin = 'sweep' THEN 'a comparison' END
+             FROM journal WHERE seq = ?1",
         )?;
         let mut rows = select.query([seq])?;
         let Some(row) = rows.next()? else {
@@ -69,7 +79,22 @@ impl Subject {
             record: row.get(3)?,
             journaled_at: row.get(4)?,
             tried: row.get(5)?,
+            deletes: row.get(6)?,
+            found: row.get(7)?,
         }))
+    }
+
+    /// What was applied of it, and how it came to be known.
+    pub(super) fn applied(&self, columns: &[String]) -> String {
+        let mut told = columns.join(", ");
+        if told.is_empty() && self.deletes {
+            told.push_str("the deletion");
+        }
+        match &self.found {
+            Some(found) if told.is_empty() => format!("by {found}"),
+            Some(found) => format!("{told}; by {found}"),
+            None => told,
+        }
     }
 }
 

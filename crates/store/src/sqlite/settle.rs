@@ -92,7 +92,7 @@ fn settle_one(
         Outcome::Applied { writes } => {
             boxes.applied += 1;
             boxes.writes += u64::from(*writes);
-            ("applied", settlement.columns.join(", "))
+            ("applied", subject.applied(&settlement.columns))
         }
         Outcome::Echoed => {
             boxes.echoed += 1;
@@ -109,7 +109,11 @@ fn settle_one(
         Outcome::Parked { park, writes } => {
             boxes.writes += u64::from(*writes);
             parking::park(tx, subject.seq, park, now)?;
-            ("parked", format!("{}: {}", park.code, park.message))
+            let code = park.code.to_string();
+            // Some messages begin with their code already.
+            let message = park.message.strip_prefix(&code).unwrap_or(&park.message);
+            let message = message.trim_start_matches([':', ' ']);
+            ("parked", format!("{code}: {message}"))
         }
         Outcome::Postponed { until, code } => {
             postpone(tx, subject.seq, *until)?;

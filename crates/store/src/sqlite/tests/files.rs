@@ -62,6 +62,7 @@ async fn fill(store: &SqliteStore) {
             left: "Contoso Ltd".into(),
             right: "Contoso Inc".into(),
             winner: Some(Side::Left),
+            policy: None,
         }],
         touched: PerSide::default(),
     });

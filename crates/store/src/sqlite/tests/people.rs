@@ -129,6 +129,7 @@ async fn a_conflict_keeps_both_values() {
             left: 10.into(),
             right: 20.into(),
             winner: Some(Side::Left),
+            policy: None,
         }],
         touched: PerSide::default(),
     };
