@@ -139,6 +139,9 @@ fn text(status: &Status) -> String {
     for map in &status.maps {
         if let Some(error) = &map.error {
             lines.push(format!("{}: {error}", map.map));
+            if map.state == MapState::ErrorPaused {
+                lines.push(what_next(&map.map));
+            }
         }
     }
     for alert in &status.alerts {
@@ -159,6 +162,14 @@ fn text(status: &Status) -> String {
     lines.push(String::new());
     lines.push(settled);
     lines.join("\n")
+}
+
+/// What becomes of a map that errors paused, and what a person can do about it.
+fn what_next(map: &str) -> String {
+    format!(
+        "  Its changes queue, and it goes on by itself once the cause is gone. What failed: duet parked \
+         --map {map}; to go on now: duet resume {map}"
+    )
 }
 
 /// A map's state in the words of the state list.
@@ -195,4 +206,35 @@ fn short(duration: SignedDuration) -> String {
         |_| format!("{}s", duration.as_secs()),
         |rounded| format!("{rounded:#}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duet_store::SqliteStore;
+    use duet_store::store::MapStatus;
+    use jiff::Timestamp;
+
+    #[tokio::test]
+    async fn a_map_that_errors_paused_says_what_next() {
+        let store = SqliteStore::open_in_memory().unwrap();
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let paused = MapStatus {
+            map: "customers".to_owned(),
+            state: MapState::ErrorPaused,
+            version: "1.0.0".to_owned(),
+            since: now,
+            error: Some("an alert: 3 application errors in 1m".to_owned()),
+        };
+        store.set_map_status(paused).await.unwrap();
+        let status = Status::read(&store, now).await.unwrap();
+        insta::assert_snapshot!(text(&status), @"
+        MAP        STATE         PAIRS  CHANGES  WRITES  PENDING  PARKED  CONFLICTS  LAG
+        customers  error-paused      0        0       0        0       0          0    -
+        customers: an alert: 3 application errors in 1m
+          Its changes queue, and it goes on by itself once the cause is gone. What failed: duet parked --map customers; to go on now: duet resume customers
+
+        nothing has settled yet
+        ");
+    }
 }
