@@ -95,7 +95,7 @@ fn own_writes(world: &World, conflict: &Conflict) {
                 continue;
             };
             let tracked = kind.tracked.iter().any(|columns| columns[side] == column);
-            let given = ledger.typed.contains(&text);
+            let given = ledger.typed.contains(&text) || ledger.outlived.contains(&text);
             if tracked && !given && !ledger.pages[side].entered.contains(&text) {
                 let what = format!(
                     "{} {}: nobody entered {text} into {column} on the {side} side, and yet it \
@@ -300,10 +300,12 @@ fn is_given_up(
     places.any(|place| ledger.discarded.contains(&place) || ledger.spared.contains(&place))
 }
 
-/// Whether people discarded a change of the record, and no repair came after.
+/// Whether people discarded a change of the record, and no repair came after, or a deletion of its
+/// counterpart.
 fn is_record_given_up(world: &World, kind: &Kind, side: Side, id: &RecordId) -> bool {
     let place = (kind.map.to_owned(), format!("{side} {id}"));
-    world.ledger().discarded.contains(&place)
+    let ledger = world.ledger();
+    ledger.discarded.contains(&place) || ledger.spared.contains(&place)
 }
 
 /// Whether something is parked for a record without number, or for the record it is paired with.

@@ -89,6 +89,8 @@ pub struct Ledger {
     pub recalled: BTreeSet<String>,
     /// Values that clerks typed, for Duet to write.
     pub typed: BTreeSet<String>,
+    /// Values, in small letters, in records that outlived their pairs and met others since.
+    pub outlived: BTreeSet<String>,
     /// What people gave up on purpose, in small letters: values in changes that they discarded.
     pub renounced: BTreeSet<String>,
     /// Records of changes that people discarded, by map, side and identifier, and the keys of their

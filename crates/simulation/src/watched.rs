@@ -20,7 +20,7 @@ use duet_store::conflict::{
 use duet_store::health::Health;
 use duet_store::intent::{Intent, Sent};
 use duet_store::lifecycle::{Alert, Columns, Definition, Order, Queue};
-use duet_store::pair::Pair;
+use duet_store::pair::{Pair, PairBody};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
 use duet_store::store::{Activity, Capture, Created, MapStatus, Store, StoredNotice, Waiting};
@@ -171,8 +171,28 @@ impl WatchedStore {
         Ok(change.map_or_else(String::new, |change| change.change.map))
     }
 
+    /// Notes what stands in records of a new pair that outlived an earlier one: nobody entered it, and
+    /// yet it counts when they meet.
+    async fn note_survivors(&self, map: &str, pair: &PairBody) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            let half = &pair.halves[side];
+            let ids: Vec<RecordId> = half.record.iter().cloned().collect();
+            let known = self.inner.pairs_by_record(map, side, &ids).await?;
+            if known.is_empty() {
+                continue;
+            }
+            let texts = half
+                .image
+                .iter()
+                .filter_map(|(_, value)| tracked_text(value));
+            let texts = texts.map(|text| text.to_lowercase());
+            self.world.ledger().outlived.extend(texts);
+        }
+        Ok(())
+    }
+
     /// Notes that people gave a change up.
-    async fn renounce(&self, seq: i64, pair: Option<&Key>) -> Result<(), StoreError> {
+    async fn renounce(&self, seq: i64, pair: Option<&PairBody>) -> Result<(), StoreError> {
         let Some(change) = self.inner.change(seq).await? else {
             return Ok(());
         };
@@ -183,7 +203,13 @@ impl WatchedStore {
             (change.map.clone(), record),
             (change.map.clone(), change.key.0),
         ];
-        places.extend(pair.map(|key| (change.map.clone(), key.0.clone())));
+        if let Some(pair) = pair {
+            places.push((change.map.clone(), pair.key.0.clone()));
+            for side in Side::BOTH {
+                let record = pair.halves[side].record.as_ref();
+                places.extend(record.map(|id| (change.map.clone(), format!("{side} {id}"))));
+            }
+        }
         ledger.discarded.extend(places.iter().cloned());
         match change.kind {
             ChangeKind::Delete => ledger.spared.extend(places),
@@ -399,6 +425,9 @@ impl Store for WatchedStore {
                     .ledger()
                     .reached("parked", &format!("{:?}", park.reason));
             }
+            if let PairWrite::Insert(body) = &settlement.pair {
+                self.note_survivors(&map, body).await?;
+            }
             if let Outcome::Discarded(why) = &settlement.outcome {
                 let ledger = &mut *self.world.ledger();
                 if why.starts_with("discarded when") && !ledger.discards_queues {
@@ -407,7 +436,7 @@ impl Store for WatchedStore {
             }
             if matches!(&settlement.outcome, Outcome::Discarded(_)) {
                 let pair = match &settlement.pair {
-                    PairWrite::Insert(body) | PairWrite::Update { body, .. } => Some(&body.key),
+                    PairWrite::Insert(body) | PairWrite::Update { body, .. } => Some(body),
                     PairWrite::Keep => None,
                 };
                 self.renounce(settlement.seq, pair).await?;

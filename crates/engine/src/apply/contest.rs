@@ -52,11 +52,17 @@ impl Core {
             .as_ref()
             .filter(|_| !repairs && !takes_place(errand, target))
             .map(|pair| &pair.body.halves);
-        let decisions = errand
+        let mut decisions = errand
             .conflict
             .as_ref()
             .map(|conflict| conflict.decisions())
             .unwrap_or_default();
+        for decision in &mut decisions {
+            let column = &decision.columns[from];
+            if upsert.truth.get(column) == Some(&decision.seen[from]) {
+                decision.seen[from] = upsert.row.value(column).clone();
+            }
+        }
         let ruling = Ruling {
             latest: self.later(from, upsert.touch.at, read_touch(errand, target).at),
             master_only: repairs
@@ -72,6 +78,9 @@ impl Core {
             translation: &upsert.translation,
         };
         let mut merged = map.merge_under(&meeting, &ruling);
+        for conflict in &mut merged.conflicts {
+            tell_truth(from, upsert, conflict);
+        }
         give_back(map, errand, upsert, &mut merged);
         merged
     }
@@ -93,6 +102,18 @@ impl Core {
         } else {
             None
         }
+    }
+}
+
+/// A value that a person gave for this one change stands on neither side yet: a conflict is about what
+/// does, which the other side's changes see as well.
+fn tell_truth(from: Side, upsert: &Upsert, conflict: &mut MergedConflict) {
+    let (column, value) = match from {
+        Side::Left => (&conflict.left_column, &mut conflict.left),
+        Side::Right => (&conflict.right_column, &mut conflict.right),
+    };
+    if let Some(truth) = upsert.truth.get(column) {
+        *value = truth.clone();
     }
 }
 

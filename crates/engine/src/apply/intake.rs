@@ -7,7 +7,7 @@
 //! 4. Scope: the references that tell company and key, and the keys that other records hold.
 //! 5. [`super::sort`]: filter and diff. 6. [`super::translation`]: translate and look up.
 
-use super::{Errand, renaming};
+use super::{Errand, ended, renaming};
 use crate::capture::is_unresolved;
 use crate::core::Core;
 use crate::error::EngineError;
@@ -19,9 +19,9 @@ use duet_map::record::{Key, RecordId, Version};
 use duet_map::side::Side;
 use duet_map::value::Row;
 use duet_store::change::{Change, ChangeKind};
-use duet_store::conflict::{Conflict, Touch};
+use duet_store::conflict::{Conflict, ConflictKind, Touch};
 use duet_store::pair::Pair;
-use duet_store::settlement::Settlement;
+use duet_store::settlement::{Outcome, Settlement};
 use std::collections::{HashMap, HashSet};
 
 /// A change with its pair, and the source row that counts.
@@ -60,7 +60,9 @@ impl Core {
             arrival.renames = renaming::new_key(map, arrival, &scopes);
         }
         let taken = self.taken_keys(map, &arrivals).await?;
-        let replacing = self.replacements(map, &arrivals, &taken).await?;
+        let replacing = self
+            .replacements(map, &mut arrivals, &taken, &mut settlements)
+            .await?;
         let arrivals = self.hold_back_own(map, arrivals, &mut settlements).await?;
 
         let mut errands = Vec::new();
@@ -196,42 +198,73 @@ impl Core {
 
     /// The records that take the place of one that carried the same key, was deleted, and whose
     /// deletion a person has to decide about: creating the record again is that decision.
+    ///
+    /// A record that only seems to want the key, because it is gone itself, ends here: nobody reports
+    /// its deletion once more.
     async fn replacements(
         &self,
         map: &CompiledMap,
-        arrivals: &[Arrival],
+        arrivals: &mut Vec<Arrival>,
         taken: &HashMap<Key, Pair>,
+        settlements: &mut Vec<Settlement>,
     ) -> Result<HashSet<RecordId>, EngineError> {
         let mut replacing = HashSet::new();
         for side in Side::BOTH {
-            let held: Vec<(RecordId, RecordId)> = arrivals
+            let rivals: Vec<Rival> = arrivals
                 .iter()
-                .filter(|arrival| arrival.pair.is_none() && arrival.row.is_some())
                 .filter(|arrival| arrival.change.change.side == side)
-                .filter_map(|arrival| {
-                    let pair = taken.get(&arrival.change.change.key)?;
-                    let old = pair.body.halves[side].record.clone()?;
-                    Some((arrival.change.change.record.clone(), old))
-                })
+                .filter_map(|arrival| rival(arrival, taken))
                 .collect();
-            if held.is_empty() {
+            if rivals.is_empty() {
                 continue;
             }
-            let old: Vec<RecordId> = held.iter().map(|(_, old)| old.clone()).collect();
+            let old: Vec<RecordId> = rivals.iter().map(|rival| rival.old.clone()).collect();
             // An earlier deletion that is still to be applied goes first, so this one is parked.
             let deciding = self.store.pending_keys(map.id(), side, &old).await?;
-            let read = self.systems[side]
-                .fetch(map.table(side), map.columns(side), &old)
+            let new = rivals.iter().map(|rival| rival.new.clone());
+            let both: Vec<RecordId> = old.iter().cloned().chain(new).collect();
+            let mut read = self.systems[side]
+                .fetch(map.table(side), map.columns(side), &both)
                 .await
                 .map_err(|error| self.failed(side, format!("read {}", map.table(side)), error))?;
-            for ((new, old), record) in held.into_iter().zip(read) {
-                if record.is_none() && deciding.contains_key(&old) {
-                    replacing.insert(new);
+            let new = read.split_off(old.len().min(read.len()));
+            for ((rival, old), new) in rivals.into_iter().zip(read).zip(new) {
+                if new.is_none() {
+                    let gone = |one: &mut Arrival| one.change.seq == rival.seq;
+                    let ends = arrivals.extract_if(.., gone);
+                    settlements.extend(ends.map(|one| ended(&one.change, Outcome::Echoed)));
+                } else if old.is_none() && (rival.decides || deciding.contains_key(&rival.old)) {
+                    replacing.insert(rival.new);
                 }
             }
         }
         Ok(replacing)
     }
+}
+
+/// A record whose key belongs to the pair of another one.
+struct Rival {
+    seq: i64,
+    new: RecordId,
+    /// The record of the pair.
+    old: RecordId,
+    /// Whether a deletion in that pair waits for a person, or for what a person decided.
+    decides: bool,
+}
+
+fn rival(arrival: &Arrival, taken: &HashMap<Key, Pair>) -> Option<Rival> {
+    if arrival.pair.is_some() || arrival.row.is_none() {
+        return None;
+    }
+    let change = &arrival.change.change;
+    let pair = taken.get(&change.key)?;
+    let conflict = arrival.conflict.as_deref();
+    Some(Rival {
+        seq: arrival.change.seq,
+        new: change.record.clone(),
+        old: pair.body.halves[change.side].record.clone()?,
+        decides: conflict.is_some_and(|conflict| conflict.kind == ConflictKind::Deletion),
+    })
 }
 
 impl Arrival {

@@ -242,6 +242,8 @@ impl Core {
             state: PairState::Linked,
             halves,
             bounces: match old {
+                // What a person gives travels back to its own side, and that is no bounce.
+                _ if !upsert.truth.is_empty() => 0,
                 Some(body) if upsert.bounce => body.bounces + 1,
                 // An edit of something else says nothing about the values that bounce.
                 Some(body) if !rewritten(map, &errand, upsert, body) => body.bounces,

@@ -98,7 +98,7 @@ impl Core {
                 let paired = errand.is_some_and(|errand| errand.pair.is_some());
                 let target = match record {
                     Some(record) => Target::Read(Box::new(record)),
-                    None if errand.is_some_and(Errand::recreates)
+                    None if errand.is_some_and(|errand| !paired || errand.recreates())
                         && (read || !refuses_twins(map, to)) =>
                     {
                         searches.push(place);

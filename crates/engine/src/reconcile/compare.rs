@@ -229,17 +229,23 @@ impl Core {
         Ok(differences)
     }
 
-    /// The records that were modified so lately that their change may not be journaled yet.
+    /// The records that were modified so lately that their change may not be journaled yet. A time
+    /// that is further ahead than clocks may be apart tells nothing.
     fn recently_modified(&self, matches: &[Match], grace: Duration) -> BTreeSet<RecordId> {
+        if grace.is_zero() {
+            return BTreeSet::new();
+        }
+        let ahead = SignedDuration::try_from(self.settings.clock_skew).unwrap_or_default();
         let grace = SignedDuration::try_from(grace).unwrap_or_default();
         let now = self.clock.now();
         matches
             .iter()
             .flat_map(|one| std::iter::once(&one.record).chain(&one.other))
             .filter(|record| {
-                record
-                    .modified
-                    .is_some_and(|modified| now.duration_since(modified) < grace)
+                record.modified.is_some_and(|modified| {
+                    let since = now.duration_since(modified);
+                    since < grace && since >= -ahead
+                })
             })
             .map(|record| record.id.clone())
             .collect()
