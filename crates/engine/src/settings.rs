@@ -23,8 +23,11 @@ pub struct Settings {
     /// oscillating. Default 4.
     pub bounces: u32,
     /// A comparison of key sets that finds more than this share of a map's pairs missing deletes
-    /// nothing and asks for a person. Default 0.1, and never fewer than 20 records.
+    /// nothing and asks for a person, and so do as many reported deletions. Default 0.1, and never
+    /// fewer than `delete_floor` records.
     pub delete_brake: f64,
+    /// So many deletions at once never wait for a person, however few records there are. Default 20.
+    pub delete_floor: u64,
     /// Two edits of one field that are no further apart than this count as made at the same time
     /// where `latest` decides, and the master's stands: clocks differ. Default 5 s.
     pub clock_skew: Duration,
@@ -55,6 +58,7 @@ impl Default for Settings {
             retry_at_most: Duration::from_mins(1),
             bounces: 4,
             delete_brake: 0.1,
+            delete_floor: 20,
             clock_skew: Duration::from_secs(5),
             keep_conflicts: Duration::from_hours(90 * 24),
             recheck_every: Duration::from_secs(30),

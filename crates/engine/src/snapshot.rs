@@ -36,9 +36,6 @@ pub(crate) fn confirmed_cursor(side: Side, map: &str) -> String {
     format!("confirmed:{side}:{map}")
 }
 
-/// A comparison of key sets never stops for fewer missing records than this.
-const BRAKE_FLOOR: u64 = 20;
-
 /// What a whole read found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct SnapshotFigures {
@@ -474,7 +471,7 @@ impl Core {
     )]
     pub(crate) fn brake(&self, pairs: u64) -> u64 {
         let share = (pairs as f64 * self.settings.delete_brake) as u64;
-        share.max(BRAKE_FLOOR)
+        share.max(self.settings.delete_floor)
     }
 
     /// Forgets how far whole reads got, so that the next one begins anew.

@@ -34,7 +34,8 @@ pub(super) struct Arrival {
     pub(super) touch: Touch,
     /// What really stands in the columns for which a person gave other values.
     pub(super) truth: Row,
-    /// The key that the record has now, where it is not the one of its pair.
+    /// The key that the record has now, where it is not the one of its pair, or the one under which
+    /// it was journaled first.
     pub(super) renames: Option<Key>,
     /// The open conflict of its pair.
     pub(super) conflict: Option<Box<Conflict>>,
@@ -189,7 +190,7 @@ impl Core {
         let wanted: Vec<Key> = arrivals
             .iter()
             .filter_map(|arrival| match arrival.pair {
-                None => Some(arrival.change.change.key.clone()),
+                None => Some(arrival.key().clone()),
                 Some(_) => arrival.renames.clone(),
             })
             .collect();
@@ -257,7 +258,7 @@ fn rival(arrival: &Arrival, taken: &HashMap<Key, Pair>) -> Option<Rival> {
         return None;
     }
     let change = &arrival.change.change;
-    let pair = taken.get(&change.key)?;
+    let pair = taken.get(arrival.key())?;
     let conflict = arrival.conflict.as_deref();
     Some(Rival {
         seq: arrival.change.seq,
@@ -268,11 +269,13 @@ fn rival(arrival: &Arrival, taken: &HashMap<Key, Pair>) -> Option<Rival> {
 }
 
 impl Arrival {
-    /// The key of its pair, or its own.
+    /// The key of its pair, or the one that it has itself.
     fn key(&self) -> &Key {
-        self.pair
-            .as_ref()
-            .map_or(&self.change.change.key, |pair| &pair.body.key)
+        match (&self.pair, &self.renames) {
+            (Some(pair), _) => &pair.body.key,
+            (None, Some(now)) => now,
+            (None, None) => &self.change.change.key,
+        }
     }
 }
 
@@ -294,5 +297,5 @@ fn amend(arrival: &mut Arrival) {
 fn there(map: &CompiledMap, arrival: &Arrival) -> Option<String> {
     let change = &arrival.change.change;
     let exists = arrival.row.is_some() && arrival.pair.is_none() && !is_unresolved(&change.key);
-    exists.then(|| key_token(change.side, map.table(change.side), &change.key))
+    exists.then(|| key_token(change.side, map.table(change.side), arrival.key()))
 }

@@ -45,6 +45,10 @@ impl Core {
                     .into(),
             ));
         }
+        if matches!(target, Target::Taken) {
+            let taken = renaming::kept_by_another_pair(map, &errand);
+            return Err(Box::new(errand.ends(taken).into()));
+        }
         let Situation { mut errand, target } = match target {
             Target::Gone if matches!(errand.wish, Wish::Upsert(_)) => {
                 contest::changed_and_deleted(map, errand, target)?
@@ -153,7 +157,7 @@ impl Core {
                 row,
                 if_version: record.version.clone(),
             },
-            Target::Absent | Target::Gone | Target::Ambiguous => {
+            Target::Absent | Target::Gone | Target::Ambiguous | Target::Taken => {
                 let id = self.systems[to]
                     .accepts_ids()
                     .then(|| chosen_id(map.id(), errand.change.seq));
@@ -189,7 +193,7 @@ impl Core {
                 return Err(Box::new(self.leave_outside(map, errand)));
             }
             Target::Read(record) => (record.id.clone(), record.version.clone()),
-            Target::Absent | Target::Gone | Target::Ambiguous => {
+            Target::Absent | Target::Gone | Target::Ambiguous | Target::Taken => {
                 let landing = Landing {
                     errand,
                     target,

@@ -6,7 +6,8 @@
 
 use super::intake::Arrival;
 use super::{Errand, Upsert, parked};
-use crate::resolve::freed_token;
+use crate::capture::is_unresolved;
+use crate::resolve::{UNOWNED, freed_token};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
 use duet_map::field_set::FieldSet;
@@ -45,25 +46,34 @@ fn rekeyed<'a>(map: &CompiledMap, arrival: &'a Arrival) -> Option<&'a Row> {
     key_columns(map, side).iter().any(moved).then_some(row)
 }
 
-/// The references to follow for the new key of a linked record, if it has one.
+/// The references to follow for the new key of a linked record, if it has one, and for the key that
+/// a record has now which waits for its first journey.
 pub(super) fn needs(map: &CompiledMap, arrival: &Arrival) -> Vec<LookupNeed> {
     let nothing = ResolvedLookups::default();
     let key = |row| map.key(arrival.change.change.side, row, &nothing);
-    match rekeyed(map, arrival).map(key) {
+    let unpaired = arrival.row.as_ref().filter(|_| arrival.pair.is_none());
+    let row = rekeyed(map, arrival).or(unpaired.map(|(row, _)| row));
+    match row.map(key) {
         Some(Err(KeyProblem::Needs(needs))) => needs,
         _ => Vec::new(),
     }
 }
 
-/// The new key of a linked record, if it has one.
+/// The new key of a linked record, if it has one. A record that has not travelled yet goes by the
+/// key that it has now, whatever stood in it when it was journaled first.
 pub(super) fn new_key(
     map: &CompiledMap,
     arrival: &Arrival,
     scopes: &ResolvedLookups,
 ) -> Option<Key> {
+    let Some(pair) = &arrival.pair else {
+        let journaled = &arrival.change.change.key;
+        let (row, _) = arrival.row.as_ref()?;
+        let key = map.key(arrival.change.change.side, row, scopes).ok()?;
+        return (!is_unresolved(journaled) && key != *journaled).then_some(key);
+    };
     let row = rekeyed(map, arrival)?;
     let key = map.key(arrival.change.change.side, row, scopes).ok()?;
-    let pair = arrival.pair.as_ref()?;
     (key != pair.body.key).then_some(key)
 }
 
@@ -116,6 +126,26 @@ pub(super) fn taken(map: &CompiledMap, side: Side, key: &Key) -> Outcome {
             map.id()
         ),
         waits_for: vec![freed_token(map.id(), key)],
+    };
+    Outcome::Parked { park, writes: 0 }
+}
+
+/// Why the change of a new record waits whose key a record of the other side carries that is linked
+/// with another one.
+pub(super) fn kept_by_another_pair(map: &CompiledMap, errand: &Errand) -> Outcome {
+    let (side, to) = (errand.from, errand.to());
+    let park = Park {
+        reason: ParkReason::WaitingForKey,
+        code: Code(2107),
+        message: format!(
+            "a record of {} on the {to} side carries the same key and is linked with another record \
+             of {} on the {side} side; bring the keys of those two together, or delete one of the \
+             three, and this one travels",
+            map.table(to),
+            map.table(side),
+        ),
+        // The pair never went by this key, and so nobody says when it is free.
+        waits_for: vec![format!("{UNOWNED}taken:{}:{}", map.id(), errand.key.0)],
     };
     Outcome::Parked { park, writes: 0 }
 }

@@ -114,10 +114,17 @@ impl Core {
     }
 
     fn land_delete(&self, map: &CompiledMap, landing: Landing) -> Settlement {
-        let Landing { errand, tick, .. } = landing;
+        let Landing {
+            errand,
+            target,
+            tick,
+            ..
+        } = landing;
+        let survives = map.deletes() != Deletes::Propagate
+            && matches!(target, Target::Read(_) | Target::Trusted { .. });
         let pair = errand.pair.as_ref().map_or(PairWrite::Keep, |pair| {
             let mut body = self.tombstone(pair, tick.unwrap_or(errand.change.change.tick));
-            if map.deletes() != Deletes::Propagate {
+            if survives {
                 // Only the survivor stays in the tombstone: its later edits bring nothing back.
                 body.halves[errand.from].record = None;
             }

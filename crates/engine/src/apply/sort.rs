@@ -57,7 +57,7 @@ impl Core {
             row,
             touch,
             truth,
-            renames,
+            mut renames,
             conflict,
         } = arrival;
         let amendment = &change.change.amendment;
@@ -175,7 +175,7 @@ impl Core {
                     return Err(Box::new(settlement));
                 }
             },
-            None => change.change.key.clone(),
+            None => renames.take().unwrap_or_else(|| change.change.key.clone()),
         };
         let replaces = pair.is_none() && replacing.contains(&change.change.record);
         if replaces {

@@ -4,6 +4,7 @@ use super::{Errand, Wish};
 use crate::core::Core;
 use crate::error::EngineError;
 use duet_map::CompiledMap;
+use duet_map::file::Deletes;
 use duet_map::record::{Key, Record, RecordId, Version};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
@@ -25,6 +26,8 @@ pub(super) enum Target {
     Gone,
     /// Several records carry the key.
     Ambiguous,
+    /// The record that carries the key belongs to another pair, whose own key it is not (yet).
+    Taken,
 }
 
 impl Core {
@@ -50,6 +53,11 @@ impl Core {
             .filter(|errand| errand.pair.is_none())
             .map(|errand| errand.key.clone())
             .collect();
+        // A deletion that is ignored writes nothing that would be refused: only a look tells whether
+        // the other record is still there.
+        let ignored = |errand: &Errand| {
+            matches!(errand.wish, Wish::Delete) && map.deletes() == Deletes::Ignore
+        };
         let waiting = if unpaired.is_empty() {
             HashMap::new()
         } else {
@@ -62,6 +70,7 @@ impl Core {
                 match (&half.record, &half.version) {
                     (Some(id), Some(version))
                         if trusts
+                            && !ignored(errand)
                             && errand.change.change.amendment.is_empty()
                             && pair.body.state == PairState::Linked =>
                     {
@@ -113,10 +122,43 @@ impl Core {
         }
         self.search(map, errands, to, searches, &mut targets)
             .await?;
+        self.leave_to_their_pairs(map, to, errands, &mut targets)
+            .await?;
         Ok(targets
             .into_iter()
             .map(|target| target.unwrap_or(Target::Absent))
             .collect())
+    }
+
+    /// Never links a record that is linked already: its key was changed, and its pair has not
+    /// followed (yet).
+    async fn leave_to_their_pairs(
+        &self,
+        map: &CompiledMap,
+        to: Side,
+        errands: &[Errand],
+        targets: &mut [Option<Target>],
+    ) -> Result<(), EngineError> {
+        let found = |errand: &Errand, target: &Option<Target>| match target {
+            Some(Target::Read(record)) if errand.pair.is_none() => Some(record.id.clone()),
+            _ => None,
+        };
+        let ids: Vec<RecordId> = errands
+            .iter()
+            .zip(targets.iter())
+            .filter_map(|(errand, target)| found(errand, target))
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let pairs = self.store.pairs_by_record(map.id(), to, &ids).await?;
+        for (errand, target) in errands.iter().zip(targets) {
+            let pair = found(errand, target).and_then(|id| pairs.get(&id));
+            if pair.is_some_and(|pair| pair.body.state != PairState::Deleted) {
+                *target = Some(Target::Taken);
+            }
+        }
+        Ok(())
     }
 
     /// Looks for records that carry the key already.

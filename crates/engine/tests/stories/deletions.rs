@@ -46,6 +46,28 @@ async fn a_record_that_survives_its_counterpart_brings_nothing_back() {
     pair.assert_balanced().await;
 }
 
+#[tokio::test]
+async fn a_record_that_is_gone_on_both_sides_is_no_survivor() {
+    let pair = Pair::new();
+    let customer = pair.customer("usmf", "US-001", Row::new());
+    let engine =
+        pair.engine_for_customers(|map| map.replace("deletes: propagate", "deletes: ignore"));
+    engine.sync().await.unwrap();
+    engine.quiesce().await.unwrap();
+    let (account, _) = pair.account("US-001").unwrap();
+    pair.left.delete("CustomersV3", &customer);
+    pair.right.delete("accounts", &account);
+    engine.quiesce().await.unwrap();
+
+    // Finance identifies records by their keys: this one is like the first.
+    let again = pair.customer("usmf", "US-001", Row::new().with("City", "Oslo"));
+    assert_eq!(again, customer);
+    engine.quiesce().await.unwrap();
+    let (_, row) = pair.account("US-001").expect("a new record travels");
+    assert_eq!(row.value("address1_city").as_str(), Some("Oslo"));
+    pair.assert_balanced().await;
+}
+
 /// US-001 was deleted in sales and changed in finance before either knew.
 async fn deleted_and_changed() -> (Pair, Engine, RecordId) {
     let (pair, engine) = synced().await;

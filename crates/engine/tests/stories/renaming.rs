@@ -11,8 +11,9 @@ use duet_map::value::{Row, Value};
 use duet_simulation::landscape::{COMPANIES, left_schemas, map_files, right_schemas};
 use duet_simulation::system::{ModelSystem, Quirks};
 use duet_store::Store;
-use duet_store::change::ParkReason;
+use duet_store::change::{ParkReason, ParkedFilter};
 use duet_store::conflict::ConflictFilter;
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -252,5 +253,58 @@ async fn a_key_that_identifies_the_record_on_the_other_side_parks_with_advice() 
     assert_eq!(pair.parked().await, []);
     let row = pair.left.row("CustomersV3", &customer).unwrap();
     assert_eq!(row.value("City").as_str(), Some("Oslo"));
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_record_whose_key_changes_before_its_first_journey_goes_by_the_new_one() {
+    let (pair, engine, _, _) = renumbering().await;
+    // Too long for finance, and so it waits under the key that it has first.
+    let account = pair.right.create(
+        "accounts",
+        number(&"9".repeat(50))
+            .with("customertypecode", Value::Int(3))
+            .with("msdyn_company", pair.company("usmf")),
+    );
+    let account = account.unwrap();
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.parked().await.len(), 1);
+
+    pair.right.edit("accounts", &account, number("US-005"));
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.parked().await, []);
+    assert_eq!(key_of(&pair, &account).await, "usmf / us-005");
+    // Whoever takes that key on the other side meets this pair, and no second one.
+    assert_eq!(pair.left.rows("CustomersV3").len(), 2);
+    pair.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_new_record_never_takes_the_other_half_of_a_pair_whose_new_key_waits() {
+    let (pair, engine) = synced().await;
+    let (_, account) = pair.first();
+    pair.right.edit("accounts", &account, number("US-009"));
+    engine.quiesce().await.unwrap();
+    pair.customer("usmf", "US-009", Row::new().with("City", "Oslo"));
+    engine.quiesce().await.unwrap();
+    let codes: Vec<String> = pair
+        .parked()
+        .await
+        .into_iter()
+        .map(|one| one.code)
+        .collect();
+    assert_eq!(codes, ["DUET2131", "DUET2107"]);
+    assert_eq!(key_of(&pair, &account).await, "usmf / us-001");
+
+    // Once the two go by one key again, the new one finds room.
+    pair.right.edit("accounts", &account, number("US-001"));
+    engine.quiesce().await.unwrap();
+    let all = ParkedFilter::default();
+    pair.store.retry(&all, Timestamp::now()).await.unwrap();
+    engine.quiesce().await.unwrap();
+    assert_eq!(pair.parked().await, []);
+    let (second, row) = pair.account("US-009").unwrap();
+    assert_ne!(second, account);
+    assert_eq!(row.value("address1_city").as_str(), Some("Oslo"));
     pair.assert_balanced().await;
 }
