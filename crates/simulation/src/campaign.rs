@@ -54,8 +54,8 @@ pub fn broken(outcome: &Result<Outcome, String>) -> Option<String> {
     }
 }
 
-/// Runs seeds on every core until `enough` of them have failed.
-pub fn campaign(seeds: Range<u64>, enough: usize) -> Report {
+/// Runs the plans of seeds on every core until `enough` of them have failed.
+pub fn campaign(seeds: Range<u64>, enough: usize, plan: fn(u64) -> Plan) -> Report {
     fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +73,7 @@ pub fn campaign(seeds: Range<u64>, enough: usize) -> Report {
                     if seed >= seeds.end {
                         return;
                     }
-                    let outcome = outcome(&Plan::new(seed));
+                    let outcome = outcome(&plan(seed));
                     let report = &mut *held(&report);
                     report.seeds += 1;
                     if let Some(text) = broken(&outcome) {

@@ -5,16 +5,19 @@
 //! that runs ahead, an older value over a newer one, a record back from the dead) is noted in the
 //! ledger when it happens.
 
-use crate::landscape::{COMPANIES, CUSTOMERS, KINDS, Kind, LONGEST_NAME, TERMS, inside};
+use crate::landscape::{COMPANIES, CUSTOMERS, KINDS, Kind, LONGEST_NAME, TERMS, inside, kind_of};
 use crate::ledger::Ledger;
 use crate::system::{folded, tracked_text};
 use crate::world::World;
+use duet_engine::decisions::{self, DecisionError, HeldDeletions};
+use duet_map::file::Deletes;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_map::value::{Row, Value};
 use duet_store::StoreError;
 use duet_store::change::{ParkReason, Parked, ParkedFilter};
 use duet_store::conflict::{Conflict, ConflictFilter, ConflictKind, NewConflict};
+use duet_store::pair::{Pair, PairState};
 use duet_store::store::Store;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +143,8 @@ pub async fn convergence(
     strictly: bool,
 ) -> Result<(), StoreError> {
     let parked = store.parked(&ParkedFilter::default(), ALL).await?;
+    let beside = beside(store, &parked).await?;
+    let held = held(world, store, strictly).await?;
     if strictly {
         for park in &parked {
             if world.quarrels && park.reason == ParkReason::Oscillating {
@@ -169,9 +174,17 @@ pub async fn convergence(
             let records = (left.get(key), right.get(key));
             if COMPANIES.contains(&key.0.as_str())
                 && !is_parked(&parked, kind, key, records)
+                && !is_beside(&beside, kind, records)
                 && !is_given_up(world, kind, key, records)
+                && !is_held(&held, kind, records)
             {
-                for problem in disagreement(world, kind, records) {
+                if let (Some((id, _)), Some(_)) = records {
+                    pair_keys(world, store, kind, key, id).await?;
+                }
+                if stays_reborn(world, store, kind, records).await? {
+                    continue;
+                }
+                for problem in disagreement(world, kind, records, &beside) {
                     let what = format!("{} {} / {}: {problem}", kind.map, key.0, key.1);
                     world.ledger().violated("convergence", what);
                 }
@@ -192,6 +205,158 @@ pub async fn convergence(
         }
     }
     Ok(())
+}
+
+/// Records that something is parked for, or for the record that they are paired with.
+type Beside = BTreeSet<(String, Side, RecordId)>;
+
+async fn beside(store: &dyn Store, parked: &[Parked]) -> Result<Beside, StoreError> {
+    let mut beside = Beside::new();
+    for park in parked {
+        let record = std::slice::from_ref(&park.record);
+        let pairs = store.pairs_by_record(&park.map, park.side, record).await?;
+        for pair in pairs.into_values() {
+            for side in Side::BOTH {
+                let record = pair.body.halves[side].record.clone();
+                beside.extend(record.map(|record| (park.map.clone(), side, record)));
+            }
+        }
+    }
+    Ok(beside)
+}
+
+/// Whether something is parked for a record that one of the two is paired with. A record whose new
+/// key has to wait stands under another key than the one that it is paired with.
+fn is_beside(beside: &Beside, kind: &Kind, records: (Option<&Found>, Option<&Found>)) -> bool {
+    let waits = |side: Side, found: Option<&Found>| {
+        found.is_some_and(|(id, _)| beside.contains(&(kind.map.to_owned(), side, id.clone())))
+    };
+    waits(Side::Left, records.0) || waits(Side::Right, records.1)
+}
+
+/// Maps and sides of which records are missing, and the brake holds their deletions.
+async fn held(
+    world: &World,
+    store: &dyn Store,
+    strictly: bool,
+) -> Result<BTreeSet<(String, Side)>, StoreError> {
+    let mut held = BTreeSet::new();
+    if world.ledger().removals.is_none() {
+        return Ok(held);
+    }
+    for map in KINDS.map(|kind| kind.map.to_owned()) {
+        for one in held_deletions(store, &[map]).await? {
+            if strictly {
+                let what = format!("still held after everything was confirmed: {one:?}");
+                world.ledger().violated("convergence", what);
+            } else if one.missing.is_some() {
+                held.insert((one.map, one.side));
+            }
+        }
+    }
+    Ok(held)
+}
+
+async fn held_deletions(
+    store: &dyn Store,
+    maps: &[String],
+) -> Result<Vec<HeldDeletions>, StoreError> {
+    match decisions::held_deletions(store, maps).await {
+        Ok(held) => Ok(held),
+        Err(DecisionError::Store(error)) => Err(error),
+        // Nobody decides anything here.
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
+/// Whether the missing one of two records may be one whose deletion the brake holds.
+fn is_held(
+    held: &BTreeSet<(String, Side)>,
+    kind: &Kind,
+    records: (Option<&Found>, Option<&Found>),
+) -> bool {
+    let side = match records {
+        (Some(_), None) => Side::Right,
+        (None, Some(_)) => Side::Left,
+        _ => return false,
+    };
+    held.contains(&(kind.map.to_owned(), side))
+}
+
+/// The pair of two records that carry one key goes by that key.
+async fn pair_keys(
+    world: &World,
+    store: &dyn Store,
+    kind: &Kind,
+    key: &(String, String),
+    left: &RecordId,
+) -> Result<(), StoreError> {
+    let pairs = store
+        .pairs_by_record(kind.map, Side::Left, std::slice::from_ref(left))
+        .await?;
+    for pair in pairs.into_values() {
+        let linked = pair.body.state == PairState::Linked;
+        if linked && pair.body.key.parts() != [key.0.clone(), key.1.clone()] {
+            let (map, pairs) = (kind.map, &pair.body.key);
+            let what = format!("{map} {} / {}: the pair goes by {pairs}", key.0, key.1);
+            world.ledger().violated("keys of pairs", what);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a record carries the identifier of one that was left alone, deleted and created again.
+/// Where identifiers are keys and deletions are not listed, nothing tells the one from the other:
+/// Duet takes it for the record that the map left alone.
+async fn stays_reborn(
+    world: &World,
+    store: &dyn Store,
+    kind: &Kind,
+    records: (Option<&Found>, Option<&Found>),
+) -> Result<bool, StoreError> {
+    let (Some((id, _)), None) = records else {
+        return Ok(false);
+    };
+    let died = world
+        .ledger()
+        .died
+        .get(&(Side::Left, id.0.clone()))
+        .copied();
+    let (Some(_), Some(died)) = (&world.removals, died) else {
+        return Ok(false);
+    };
+    let pairs = store
+        .pairs_by_record(kind.map, Side::Left, std::slice::from_ref(id))
+        .await?;
+    Ok(pairs.values().any(|pair| {
+        let alone =
+            pair.body.state == PairState::Deleted && pair.body.halves.right.record.is_none();
+        alone && pair.body.settled_at < died
+    }))
+}
+
+/// Whether a record stays although its counterpart was deleted, as its map says. Where the map says
+/// that it is deactivated, it has to be.
+fn may_stay(world: &World, kind: &Kind, side: Side, row: &Row) -> Option<String> {
+    let ledger = world.ledger();
+    let mark = row.value(kind.mark[side]).to_string();
+    let missing = format!("missing on the {}", side.other());
+    let Some(removals) = &ledger.removals else {
+        return Some(missing);
+    };
+    // It may have been linked before anybody noticed that it was gone.
+    let page = &ledger.pages[side.other()];
+    let gone = page.gone.contains(&mark)
+        || page.deleted.contains(&mark)
+        // Where two met as strangers, the one that was deleted may have kept its own mark.
+        || page.numbers.contains(&folded(row.value(kind.key[side])));
+    match removals.rule(kind.map) {
+        Deletes::Propagate => Some(missing),
+        _ if !gone => Some(missing),
+        Deletes::Ignore => None,
+        Deletes::Deactivate if ledger.deactivated.contains(&mark) => None,
+        Deletes::Deactivate => Some("its counterpart is gone, and it was never closed".to_owned()),
+    }
 }
 
 /// Whether the record, or one with its number, was ever outside the filter.
@@ -351,6 +516,7 @@ fn disagreement(
     world: &World,
     kind: &Kind,
     records: (Option<&Found>, Option<&Found>),
+    beside: &Beside,
 ) -> Vec<String> {
     let is_inside = |side: Side, found: &Found| inside(side, kind.tables[side], &found.1);
     // A record whose counterpart was deleted while it was outside the filter stays, alone.
@@ -358,21 +524,21 @@ fn disagreement(
     match records {
         (None, None) => Vec::new(),
         (Some(left), None) if is_inside(Side::Left, left) && !left_alone(Side::Left, left) => {
-            vec!["missing on the right".into()]
+            Vec::from_iter(may_stay(world, kind, Side::Left, &left.1))
         }
         (None, Some(right)) if is_inside(Side::Right, right) && !left_alone(Side::Right, right) => {
-            vec!["missing on the left".into()]
+            Vec::from_iter(may_stay(world, kind, Side::Right, &right.1))
         }
         (Some(left), Some(right))
             if is_inside(Side::Left, left) && is_inside(Side::Right, right) =>
         {
-            differing(world, kind, &left.1, &right.1)
+            differing(world, kind, &left.1, &right.1, beside)
         }
         _ => Vec::new(),
     }
 }
 
-fn differing(world: &World, kind: &Kind, left: &Row, right: &Row) -> Vec<String> {
+fn differing(world: &World, kind: &Kind, left: &Row, right: &Row, beside: &Beside) -> Vec<String> {
     let mut differing = Vec::new();
     let mut compare = |what: &str, left: Option<String>, right: Option<String>| {
         if left != right {
@@ -411,6 +577,15 @@ fn differing(world: &World, kind: &Kind, left: &Row, right: &Row) -> Vec<String>
             Some((right.value("msdyn_onetime") == &Value::Bool(true)).to_string()),
         );
         for (column, lookup, table, name) in REFERENCES {
+            // Who is referred to may have a new key on one side that waits.
+            let referred_kind = kind_of(Side::Right, table).map_or("", |kind| kind.map);
+            let waits = right.value(lookup).as_reference().is_some_and(|reference| {
+                let id = RecordId(reference.id.to_string());
+                beside.contains(&(referred_kind.to_owned(), Side::Right, id))
+            });
+            if waits {
+                continue;
+            }
             compare(
                 column,
                 Some(folded(left.value(column))).filter(|_| !left.value(column).is_null()),
@@ -456,9 +631,13 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
         let holds = match (park.reason, &row) {
             (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2107" => {
                 has_rival(world, kind, park.side, &park.record, row)
+                    || is_taken(world, store, kind, &park, row).await?
             }
             (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2108" => {
                 has_outsider(world, kind, park.side, row)
+            }
+            (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2130" => {
+                is_taken(world, store, kind, &park, row).await?
             }
             (ParkReason::WaitingForKey, Some(row)) if lacks_company(world, park.side, row) => true,
             (ParkReason::WaitingForKey, Some(row)) => {
@@ -508,6 +687,42 @@ fn has_rival(world: &World, kind: &Kind, side: Side, id: &RecordId, row: &Row) -
         .any(|(other, row)| other != id && key(world, kind, side, row).as_ref() == Some(&mine))
 }
 
+/// Whether another pair goes by the key that the record of a parked change has now, or has the other
+/// side's record with that key, and waits itself.
+async fn is_taken(
+    world: &World,
+    store: &dyn Store,
+    kind: &Kind,
+    park: &Parked,
+    row: &Row,
+) -> Result<bool, StoreError> {
+    let Some((company, number)) = key(world, kind, park.side, row) else {
+        return Ok(false);
+    };
+    let another = |pair: &Pair| {
+        pair.body.state != PairState::Deleted
+            && pair.body.halves[park.side].record.as_ref() != Some(&park.record)
+    };
+    let other = park.side.other();
+    let there = by_key(world, kind, other).remove(&(company.clone(), number.clone()));
+    let there = there.map(|(id, _)| id);
+    let linked = store.pairs_by_record(kind.map, other, there.as_slice());
+    let linked = linked.await?.into_values();
+    let key = Key::from_parts(&[company, number]);
+    let holding = store.pairs_by_key(kind.map, &[key]).await?.into_values();
+    // Somebody has to be waited for, or nothing would ever come of it.
+    let waiting = store.parked(&ParkedFilter::default(), ALL).await?;
+    let beside = beside(store, &waiting).await?;
+    let open = |pair: &Pair| {
+        Side::BOTH.into_iter().any(|side| {
+            let record = pair.body.halves[side].record.clone();
+            record.is_some_and(|record| beside.contains(&(kind.map.to_owned(), side, record)))
+        })
+    };
+    let mut pairs = linked.chain(holding);
+    Ok(pairs.any(|pair| another(&pair) && open(&pair)))
+}
+
 /// Whether a record outside the filter carries the key on the other side.
 fn has_outsider(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
     let other = side.other();
@@ -552,7 +767,7 @@ async fn has_open_reference(
                     .pairs_by_record(kind.map, Side::Right, std::slice::from_ref(&id))
                     .await?
                     .get(&id)
-                    .is_some_and(|pair| pair.body.state != duet_store::pair::PairState::Deleted);
+                    .is_some_and(|pair| pair.body.state != PairState::Deleted);
                 let there =
                     by_key(world, kind, Side::Left).contains_key(&(company.clone(), wanted));
                 open |= !paired || !there;
@@ -576,6 +791,8 @@ pub fn bounded_writes(world: &World, crashes: u64, bounces: u32) {
         // A field that is new and a repair touch records again.
         bound += edits;
     }
+    // Whoever refers to a record follows its new key, and its counterpart has to be told.
+    bound += 2 * ledger.counted("references renamed");
     if world.quarrels {
         // Each edit may set the two off again, until the brake holds them.
         bound += edits * (u64::from(bounces) + 1);

@@ -42,12 +42,16 @@ impl<'a> Clerks<'a> {
 
     /// What they do while everybody else works.
     pub(crate) async fn work(mut self, project: impl Fn() -> Result<Project, String>) {
-        let times = self.plan.policies.as_ref().map_or(0, |one| one.clerks);
-        for _ in 0..times {
+        let decides = self.plan.policies.as_ref().map_or(0, |one| one.clerks);
+        let removals = self.plan.removals.as_ref();
+        let lets_pass = removals.map_or(0, |one| 2 * one.bursts.len());
+        for visit in 0..usize::try_from(decides).unwrap_or_default() + lets_pass {
             let pause = Duration::from_millis(self.random.random_range(0..12_000));
             self.world.timeline.pause(pause).await;
             let Ok(project) = project() else { continue };
-            let done = if self.random.random_bool(0.5) {
+            let done = if visit < lets_pass {
+                self.look_at_the_brake().await
+            } else if self.random.random_bool(0.5) {
                 self.decide_one(&project).await
             } else {
                 self.look_after_one(&project).await
@@ -124,7 +128,7 @@ impl<'a> Clerks<'a> {
             }
         }
         if conflict.kind == ConflictKind::Deletion {
-            self.recall(conflict);
+            self.recall(conflict).await?;
         }
         let map = map_of(project, &conflict.map);
         let now = self.world.timeline.now();
@@ -146,10 +150,21 @@ impl<'a> Clerks<'a> {
     }
 
     /// The record of a key may come back: a person may say so.
-    fn recall(&self, conflict: &Conflict) {
+    async fn recall(&self, conflict: &Conflict) -> Result<(), DecisionError> {
         let Some(kind) = KINDS.into_iter().find(|kind| kind.map == conflict.map) else {
-            return;
+            return Ok(());
         };
+        let keys = std::slice::from_ref(&conflict.key);
+        let pairs = self.store.pairs_by_key(kind.map, keys).await?;
+        for pair in pairs.into_values() {
+            for side in Side::BOTH {
+                // Its key may be another one by now.
+                let record = pair.body.halves[side].record.as_ref();
+                let row = record.and_then(|id| self.world.system(side).row(kind.tables[side], id));
+                let mark = row.map(|row| row.value(kind.mark[side]).to_string());
+                self.world.ledger().recalled.extend(mark);
+            }
+        }
         for side in Side::BOTH {
             for (_, row) in self.world.system(side).rows(kind.tables[side]) {
                 if conflict.key.parts().get(1) == Some(&folded(row.value(kind.key[side]))) {
@@ -158,6 +173,7 @@ impl<'a> Clerks<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     /// A value to type into one of the customers' left columns.
@@ -238,6 +254,45 @@ impl<'a> Clerks<'a> {
         Ok(true)
     }
 
+    /// Lets deletions pass that the brake holds, or gives those up that wait as changes.
+    async fn look_at_the_brake(&mut self) -> Result<(), DecisionError> {
+        if self.random.random_bool(0.7) {
+            return self.let_pass().await.map(drop);
+        }
+        self.tell("discards the deletions that wait");
+        let held = ParkedFilter {
+            reason: Some(ParkReason::MassDelete),
+            ..ParkedFilter::default()
+        };
+        let now = self.world.timeline.now();
+        let clerk = Decider::new("a clerk", now);
+        decisions::discard_parked(&*self.store, &held, &clerk).await?;
+        let ledger = &mut *self.world.ledger();
+        ledger.reached("held deletions", "discarded");
+        Ok(())
+    }
+
+    /// Lets every deletion pass that the brake holds. Returns for how many maps and sides there were
+    /// some.
+    pub(crate) async fn let_pass(&mut self) -> Result<usize, DecisionError> {
+        let held = decisions::held_deletions(&*self.store, &maps()).await?;
+        let now = self.world.timeline.now();
+        for one in &held {
+            self.tell(&format!("confirms {one:?}"));
+            let ledger = &mut *self.world.ledger();
+            ledger.braked.remove(&(one.map.clone(), one.side));
+            let what = match (one.reported, &one.missing) {
+                (0, _) => "missing ones confirmed",
+                (_, None) => "reported ones confirmed",
+                (_, Some(_)) => "missing and reported ones confirmed",
+            };
+            ledger.reached("held deletions", what);
+        }
+        let clerk = Decider::new("a clerk", now);
+        decisions::confirm_deletions(&*self.store, &held, &clerk).await?;
+        Ok(held.len())
+    }
+
     /// Changes that wait because of an order, and not of what they are, are tried again.
     pub(crate) async fn retry_held(&self) -> Result<(), DecisionError> {
         let clerk = Decider::new("a clerk", self.world.timeline.now());
@@ -248,6 +303,13 @@ impl<'a> Clerks<'a> {
         decisions::retry_parked(&*self.store, &held, &clerk).await?;
         Ok(())
     }
+}
+
+/// The maps.
+pub(crate) fn maps() -> Vec<String> {
+    let kinds = KINDS.map(|kind| kind.map);
+    let maps = ["companies"].into_iter().chain(kinds);
+    maps.map(str::to_owned).collect()
 }
 
 fn map_of<'p>(project: &'p Project, id: &str) -> Option<&'p CompiledMap> {

@@ -27,6 +27,10 @@ impl Files {
                 Some(policies) => under(policies, &text),
                 None => text,
             };
+            let text = match &plan.removals {
+                Some(removals) => removals.under(&text),
+                None => text,
+            };
             let Some(column) = self.lacks else {
                 return text;
             };

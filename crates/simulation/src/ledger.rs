@@ -5,6 +5,7 @@
 //! does to what people entered; the checkers read it at the end.
 
 use crate::plan::Death;
+use crate::removals::Removals;
 use duet_map::side::{PerSide, Side};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +60,8 @@ pub struct Page {
     pub paired: BTreeSet<String>,
     /// Birth marks of records that people deleted here.
     pub deleted: BTreeSet<String>,
+    /// The numbers that those had.
+    pub numbers: BTreeSet<String>,
     /// Birth marks of linked records that stood here and are gone, whoever deleted them. A record
     /// that Duet created without ever learning so may be created again.
     pub gone: BTreeSet<String>,
@@ -100,6 +103,14 @@ pub struct Ledger {
     pub spared: BTreeSet<(String, String)>,
     /// Customers' columns that no map carries (yet): they go with a record that is deleted.
     pub uncarried: BTreeSet<&'static str>,
+    /// How the maps take deletions.
+    pub removals: Option<Removals>,
+    /// When somebody last deleted a record of this identifier.
+    pub died: BTreeMap<(Side, String), Timestamp>,
+    /// Birth marks of records that Duet deactivated.
+    pub deactivated: BTreeSet<String>,
+    /// Maps and sides whose deletions the brake has to hold now.
+    pub braked: BTreeSet<(String, Side)>,
     /// Whether operators kept a queue aside, so that changes may be held.
     pub kept_aside: bool,
     /// Whether operators discarded a queue.

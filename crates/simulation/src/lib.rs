@@ -2,6 +2,7 @@
 //!
 //! 1. [`plan`]: what a seed decides. 2. [`world`], [`system`], [`people`]: two business systems with
 //!    the quirks of the real ones, a bad network, and people who edit both.
+//!    [`renames`], [`removals`], [`limits`]: other keys, rules of deletions, requests a user has.
 //!    `operators`, `clerks`: people at Duet's own controls; [`files`]: the maps as they have them.
 //! 3. [`timeline`]: virtual time on one thread; [`watched`]: the store under observation.
 //! 4. `session`: one life of Duet after the other; [`run`]: work, faults and crashes, then rest. 5. [`ledger`], [`checks`]: what must hold;
@@ -26,11 +27,14 @@ pub mod coverage;
 pub mod files;
 pub mod landscape;
 pub mod ledger;
+pub mod limits;
 mod mend;
 pub mod mutation;
 mod operators;
 pub mod people;
 pub mod plan;
+pub mod removals;
+pub mod renames;
 mod run;
 mod session;
 pub mod system;

@@ -9,11 +9,12 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: duet-simulation [--seeds FROM..UNTIL] [--mutations]
-       duet-simulation --story SEED
+const USAGE: &str = "usage: duet-simulation [--keys] [--seeds FROM..UNTIL] [--mutations]
+       duet-simulation [--keys] --story SEED
 
   --seeds 0..2000   which seeds to run (default 0..2000)
   --story 17        tell what happens in one seed, step by step
+  --keys            people also change keys (some of these seeds are not mended yet)
   --mutations       also run the bugs on purpose and say which checker caught each";
 
 /// A bug that no checker notices within so many seeds is not noticed.
@@ -27,10 +28,12 @@ fn range(text: &str) -> Option<Range<u64>> {
 fn main() -> ExitCode {
     let mut seeds = 0..2_000;
     let mut mutations = false;
+    let mut plan: fn(u64) -> Plan = Plan::new;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--mutations" => mutations = true,
+            "--keys" => plan = Plan::with_keys,
             "--seeds" => {
                 let Some(wanted) = arguments.next().as_deref().and_then(range) else {
                     eprintln!("--seeds takes two numbers, as in 0..2000\n\n{USAGE}");
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
                     eprintln!("--story takes a number\n\n{USAGE}");
                     return ExitCode::from(2);
                 };
-                return tell(seed);
+                return tell(&plan(seed));
             }
             "--help" | "-h" => {
                 println!("{USAGE}");
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
     }
 
     let begun = Instant::now();
-    let report = campaign(seeds, usize::MAX);
+    let report = campaign(seeds, usize::MAX, plan);
     let seconds = begun.elapsed().as_secs().max(1);
     println!(
         "{} seeds in {seconds} s, {} a second",
@@ -106,9 +109,8 @@ fn print_reached(report: &Report) {
 }
 
 /// Tells what happens in one seed.
-fn tell(seed: u64) -> ExitCode {
-    let plan = Plan::new(seed);
-    let outcome = outcome(&plan);
+fn tell(plan: &Plan) -> ExitCode {
+    let outcome = outcome(plan);
     println!("{plan:#?}");
     if let Ok(outcome) = &outcome {
         println!("{}", outcome.story.join("\n"));
@@ -128,7 +130,7 @@ fn catch_mutations() -> bool {
     let mut all = true;
     for mutation in Mutation::ALL {
         let caught = (0..PATIENCE).find_map(|seed| {
-            let outcome = run(&Plan::new(seed), Some(mutation));
+            let outcome = run(&mutation.plan(seed), Some(mutation));
             let first = outcome.violations.into_iter().next()?;
             Some((seed + 1, first.checker))
         });

@@ -2,6 +2,7 @@
 
 use crate::landscape::{CUSTOMERS, KINDS, Kind};
 use crate::plan::Plan;
+use crate::renames::{fresh, give};
 use crate::system::folded;
 use crate::world::World;
 use duet_map::record::RecordId;
@@ -32,6 +33,16 @@ impl<'a> Menders<'a> {
         };
         let system = self.world.system(park.side);
         match (park.reason, park.code.as_str()) {
+            (_, "DUET2130" | "DUET2132") => {
+                give(
+                    self.world,
+                    kind,
+                    park.side,
+                    &park.record,
+                    &fresh(self.world),
+                );
+            }
+            (ParkReason::Refused, "DUET2131") => self.change_back(kind, park),
             (ParkReason::WaitingForKey, "DUET2107" | "DUET2108") => {
                 self.delete(park.side, kind.tables[park.side], &park.record);
             }
@@ -74,6 +85,18 @@ impl<'a> Menders<'a> {
                 | ParkReason::MassDelete,
                 _,
             ) => {}
+        }
+    }
+
+    /// Gives a record the key back that its counterpart still has; where another one took it
+    /// meanwhile, the record goes.
+    fn change_back(&self, kind: &Kind, park: &Parked) {
+        let (side, table) = (park.side, kind.tables[park.side]);
+        let key = self.named(kind, side.other(), park).map(|(_, row)| row);
+        let key = key.map(|row| row.value(kind.key[side.other()]).to_string());
+        let given = key.is_some_and(|key| give(self.world, kind, side, &park.record, &key));
+        if !given {
+            self.delete(side, table, &park.record);
         }
     }
 

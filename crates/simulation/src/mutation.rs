@@ -3,6 +3,7 @@
 //! A mutation sits between the engine and its store or systems and makes them behave as if the
 //! engine had the bug. Each must be caught by a checker within a few hundred seeds.
 
+use crate::plan::Plan;
 use async_trait::async_trait;
 use duet_map::record::{Record, RecordId};
 use duet_map::schema::TableSchema;
@@ -57,11 +58,15 @@ pub enum Mutation {
     SkipReading,
     /// What queued while a map was paused is discarded although nobody said so.
     DiscardQueue,
+    /// A pair keeps its key when both its records get another one.
+    ForgetRename,
+    /// However many deletions wait, the brake lets them pass.
+    IgnoreBrake,
 }
 
 impl Mutation {
     /// Every one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ForgetImage,
         Self::CursorFirst,
         Self::DropIntent,
@@ -81,7 +86,17 @@ impl Mutation {
         Self::NoBrake,
         Self::SkipReading,
         Self::DiscardQueue,
+        Self::ForgetRename,
+        Self::IgnoreBrake,
     ];
+
+    /// The plan of a seed that can show the bug.
+    pub fn plan(self, seed: u64) -> Plan {
+        match self {
+            Self::ForgetRename => Plan::with_keys(seed),
+            _ => Plan::new(seed),
+        }
+    }
 
     /// Spoils what is about to be journaled.
     pub(crate) fn spoil_capture(self, capture: &mut Capture) {
@@ -124,6 +139,13 @@ impl Mutation {
                     for side in duet_map::side::Side::BOTH {
                         body.halves[side].image = before.body.halves[side].image.clone();
                     }
+                }
+            }
+            Self::ForgetRename => {
+                if let (PairWrite::Update { body, .. }, Some(before)) =
+                    (&mut settlement.pair, before)
+                {
+                    body.key = before.body.key.clone();
                 }
             }
             Self::NoBrake => {

@@ -5,6 +5,7 @@
 
 use crate::landscape::{COMPANIES, CUSTOMERS, FOREIGN, LONGEST_NAME, TERMS, reference};
 use crate::plan::Plan;
+use crate::renames::rename;
 use crate::world::World;
 use duet_map::record::RecordId;
 use duet_map::side::Side;
@@ -49,11 +50,29 @@ impl<'a> People<'a> {
 
     /// Everything that follows, in its own time.
     pub async fn work(mut self) {
-        for _ in self.plan.edits_before..self.plan.edits {
+        for edit in self.plan.edits_before..self.plan.edits {
             let longest = u64::try_from(self.plan.gap.as_millis()).unwrap_or(u64::MAX);
             let pause = Duration::from_millis(self.random.random_range(0..=longest));
             self.world.timeline.pause(pause).await;
             self.act();
+            self.delete_many(edit + 1);
+        }
+    }
+
+    /// Somebody deletes most customers at once, where the plan says so.
+    fn delete_many(&mut self, edits: u32) {
+        let Some(removals) = &self.plan.removals else {
+            return;
+        };
+        for burst in removals.bursts.iter().filter(|one| one.after == edits) {
+            let system = self.world.system(burst.side);
+            let table = CUSTOMERS.tables[burst.side];
+            for (id, _) in system.rows(table) {
+                if self.random.random_bool(burst.share) {
+                    system.delete(table, &id);
+                }
+            }
+            self.world.ledger().count("deletions of many at once");
         }
     }
 
@@ -64,6 +83,11 @@ impl<'a> People<'a> {
         } else {
             Side::Right
         };
+        if let Some(renames) = &self.plan.renames
+            && self.random.random_bool(renames.share)
+        {
+            return rename(self.plan, self.world, &mut self.random, side);
+        }
         match self.random.random_range(0..100) {
             0..30 => self.create_customer(side),
             30..70 => self.edit_customer(side),

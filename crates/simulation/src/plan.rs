@@ -1,5 +1,8 @@
 //! What a seed decides: the size of the world, its quirks, its faults and when the engine dies.
 
+use crate::limits::Limit;
+use crate::removals::Removals;
+use crate::renames::Renames;
 use duet_engine::Settings;
 use duet_engine::failpoint::POINTS;
 use duet_map::side::{PerSide, Side};
@@ -113,6 +116,12 @@ pub struct Plan {
     pub operations: Option<Operations>,
     /// Who decides conflicts; `None`: the master, and nobody tells when a record was modified.
     pub policies: Option<Policies>,
+    /// How people give records other keys; `None`: nobody does.
+    pub renames: Option<Renames>,
+    /// How deletions are taken; `None`: they travel, one by one.
+    pub removals: Option<Removals>,
+    /// What either side lets one user ask for.
+    pub limits: PerSide<Option<Limit>>,
     /// Whether the end is reached by live sync rather than by applying until nothing is left.
     pub ends_live: bool,
     /// What the engine is set to.
@@ -122,6 +131,45 @@ pub struct Plan {
 impl Plan {
     /// The plan of a seed.
     pub fn new(seed: u64) -> Self {
+        let mut plan = Self::wide(seed);
+        if source(seed, "further").random_bool(0.5) {
+            plan.go_further();
+        }
+        plan
+    }
+
+    /// The plan of a seed, in half of which people change keys. Apart from the others, because some
+    /// of these seeds still break a promise.
+    pub fn with_keys(seed: u64) -> Self {
+        let mut plan = Self::new(seed);
+        let random = &mut source(seed, "renames");
+        if random.random_bool(0.5) {
+            plan.renames = Some(Renames::draw(random));
+        }
+        plan
+    }
+
+    /// Draws what half of the seeds have beside what [`Plan::wide`] decides, each by a source of its
+    /// own.
+    fn go_further(&mut self) {
+        let random = &mut source(self.seed, "removals");
+        if random.random_bool(0.5) {
+            let removals = Removals::draw(random, self.edits);
+            removals.set(&mut self.settings);
+            self.removals = Some(removals);
+        }
+        let random = &mut source(self.seed, "limits");
+        self.limits = PerSide::from_fn(|_| {
+            random.random_bool(0.3).then(|| Limit {
+                requests: random.random_range(10..60),
+                window: Duration::from_secs(random.random_range(5..20)),
+            })
+        });
+    }
+
+    /// The part of a seed's plan that pinned seeds were found with: keys stay as they are, every
+    /// deletion travels, and users have no limits.
+    pub fn wide(seed: u64) -> Self {
         let mut plan = Self::plain(seed);
         // A source of its own, so that what came later leaves the earlier part of a plan as it was.
         let random = &mut StdRng::seed_from_u64(seed ^ 0x6c61_7465_7220_6f6e);
@@ -239,6 +287,9 @@ impl Plan {
             deaths: Vec::new(),
             operations: None,
             policies: None,
+            renames: None,
+            removals: None,
+            limits: PerSide::default(),
             ends_live: random.random_bool(0.3),
             settings: settings(random),
         }

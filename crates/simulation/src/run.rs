@@ -279,10 +279,14 @@ impl<'a> Run<'a> {
             if self.world.operated {
                 self.alone(beside, async {
                     let project = self.host.project()?;
+                    if self.plan.removals.is_some() {
+                        let passed = clerks.let_pass().await;
+                        decided += passed.map_err(|e| e.to_string())?;
+                    }
                     clerks.retry_held().await.map_err(|e| e.to_string())?;
                     if decides {
                         let all = clerks.decide_all(&project, round > 0 || nothing).await;
-                        decided = all.map_err(|e| e.to_string())?;
+                        decided += all.map_err(|e| e.to_string())?;
                     }
                     Ok(())
                 })?;

@@ -10,12 +10,14 @@
 
 mod network;
 mod reading;
+mod renaming;
 mod witness;
 mod writing;
 
 pub use network::{Call, Fault};
 
 use crate::ledger::Ledger;
+use crate::limits::Limit;
 use crate::plan::Faults;
 use crate::timeline::Timeline;
 use async_trait::async_trait;
@@ -52,6 +54,10 @@ pub struct Quirks {
     pub computes: bool,
     /// A customer that comes without a number gets one.
     pub allocates: bool,
+    /// Records have identifiers that the system chooses, and their keys may change.
+    pub surrogates: bool,
+    /// A write that names a record by a key that nobody has is refused.
+    pub checks_names: bool,
 }
 
 impl Quirks {
@@ -61,6 +67,8 @@ impl Quirks {
         checks_versions: false,
         computes: false,
         allocates: false,
+        surrogates: false,
+        checks_names: false,
     };
 
     /// As Dataverse is.
@@ -69,6 +77,8 @@ impl Quirks {
         checks_versions: true,
         computes: false,
         allocates: false,
+        surrogates: false,
+        checks_names: false,
     };
 }
 
@@ -218,6 +228,13 @@ impl ModelSystem {
         self.timeline.began().checked_add(shown).ok()
     }
 
+    /// One user may ask for so much, until everything heals.
+    #[must_use]
+    pub fn limited(self, limit: Limit) -> Self {
+        self.network.set_limit(limit);
+        self
+    }
+
     /// Whole reads, and in a story reads of changes, have pages of so many records.
     #[must_use]
     pub fn paged(mut self, records: usize) -> Self {
@@ -313,7 +330,7 @@ impl ModelSystem {
             let name = format!("{}:{}", self.side, state.log.len());
             RecordId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string())
         } else {
-            self.key_of(table, &row)?
+            self.identifier(state, table, &row)?
         };
         if state.rows.contains_key(&(table.to_owned(), id.0.clone()))
             || self.twin(state, table, &id, &row)
@@ -510,9 +527,15 @@ impl System for ModelSystem {
     ) -> Vec<Result<Written, SystemError>> {
         let mut answers = Vec::with_capacity(writes.len());
         let mut torn = false;
+        // A bulk is one request.
+        let refused = self.network.admit().err();
         self.state().sent = self.timeline.elapsed();
         self.network.count_request();
         for write in writes {
+            if let Some(retry_after) = refused {
+                answers.push(Err(network::over_limit(retry_after)));
+                continue;
+            }
             if !torn && self.network.chance(self.network.faults.torn_batch) {
                 self.ledger().count("torn batch");
                 torn = true;

@@ -137,6 +137,12 @@ impl WatchedStore {
                     let keys = [body.key.clone()];
                     let found = self.inner.pairs_by_key(map, &keys).await?;
                     before = before.or(found.into_values().find(|pair| pair.id == *id));
+                    // A pair that gets another key stands under its old one.
+                    for side in Side::BOTH {
+                        let record = body.halves[side].record.as_slice();
+                        let found = self.inner.pairs_by_record(map, side, record).await?;
+                        before = before.or(found.into_values().find(|pair| pair.id == *id));
+                    }
                 }
             }
             mutation.spoil_settlement(settlement, before.as_ref());
@@ -197,19 +203,31 @@ impl WatchedStore {
             return Ok(());
         };
         let change = change.change;
+        let record = std::slice::from_ref(&change.record);
+        let pairs = self
+            .inner
+            .pairs_by_record(&change.map, change.side, record)
+            .await?;
         let ledger = &mut *self.world.ledger();
-        let record = format!("{} {}", change.side, change.record);
+        let halves = pairs.into_values().flat_map(|pair| {
+            let of = |side: Side| {
+                Some(format!(
+                    "{side} {}",
+                    pair.body.halves[side].record.as_ref()?
+                ))
+            };
+            Side::BOTH.map(of)
+        });
+        let halves = halves.flatten().map(|place| (change.map.clone(), place));
         let mut places = vec![
-            (change.map.clone(), record),
+            (
+                change.map.clone(),
+                format!("{} {}", change.side, change.record),
+            ),
             (change.map.clone(), change.key.0),
         ];
-        if let Some(pair) = pair {
-            places.push((change.map.clone(), pair.key.0.clone()));
-            for side in Side::BOTH {
-                let record = pair.halves[side].record.as_ref();
-                places.extend(record.map(|id| (change.map.clone(), format!("{side} {id}"))));
-            }
-        }
+        places.extend(halves);
+        places.extend(pair.map(|pair| (change.map.clone(), pair.key.0.clone())));
         ledger.discarded.extend(places.iter().cloned());
         match change.kind {
             ChangeKind::Delete => ledger.spared.extend(places),
@@ -219,6 +237,51 @@ impl WatchedStore {
                     .renounced
                     .extend(texts.map(|text| text.to_lowercase()));
             }
+        }
+        Ok(())
+    }
+
+    /// Notes whether more deletions of a side wait than may pass at once.
+    async fn look_at_the_brake(&self, map: &str, side: Side) -> Result<(), StoreError> {
+        let Some(removals) = &self.world.removals else {
+            return Ok(());
+        };
+        let waiting = self
+            .inner
+            .unconfirmed_deletions(map, side, u64::MAX)
+            .await?;
+        let pairs = self.inner.count_pairs(map).await?;
+        let place = (map.to_owned(), side);
+        let braked = &mut self.world.ledger().braked;
+        if waiting > removals.most(pairs) {
+            braked.insert(place);
+        } else {
+            braked.remove(&place);
+        }
+        Ok(())
+    }
+
+    /// A deletion that the brake has to hold is not carried out.
+    async fn check_brake(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        let applied = matches!(settlement.outcome, Outcome::Applied { writes } if writes > 0);
+        if !applied || self.world.removals.is_none() {
+            return Ok(());
+        }
+        let Some(change) = self.inner.change(settlement.seq).await? else {
+            return Ok(());
+        };
+        let change = change.change;
+        let place = (change.map.clone(), change.side);
+        let ledger = &mut *self.world.ledger();
+        if change.kind == ChangeKind::Delete
+            && !change.amendment.confirmed
+            && ledger.braked.contains(&place)
+        {
+            let what = format!(
+                "{} {} {}: deleted with many others, and nobody confirmed it",
+                change.map, change.side, change.record
+            );
+            ledger.violated("brake", what);
         }
         Ok(())
     }
@@ -409,6 +472,7 @@ impl Store for WatchedStore {
             }
         }
         for settlement in &settlements {
+            self.check_brake(settlement).await?;
             let map = self.map_of(settlement).await?;
             for conflict in [&settlement.conflict].into_iter().flatten() {
                 checks::by_the_rule(&self.world, &map, conflict);
@@ -681,6 +745,13 @@ impl Store for WatchedStore {
         side: Side,
         limit: u64,
     ) -> Result<u64, StoreError> {
+        if self.world.removals.is_none() {
+            return self.inner.unconfirmed_deletions(map, side, limit).await;
+        }
+        self.look_at_the_brake(map, side).await?;
+        if self.mutation == Some(Mutation::IgnoreBrake) {
+            return Ok(0);
+        }
         self.inner.unconfirmed_deletions(map, side, limit).await
     }
 

@@ -4,6 +4,8 @@ use crate::files::Files;
 use crate::landscape::{COMPANIES, CUSTOMERS, left_schemas, right_schemas};
 use crate::ledger::Ledger;
 use crate::plan::{Plan, Policies};
+use crate::removals::Removals;
+use crate::renames::with_surrogates;
 use crate::system::{ModelSystem, Quirks, folded};
 use crate::timeline::Timeline;
 use duet_map::side::Side;
@@ -31,6 +33,8 @@ pub struct World {
     pub rewrites: bool,
     /// The policies of a plan.
     pub policies: Option<Policies>,
+    /// How the maps of a plan take deletions.
+    pub removals: Option<Removals>,
     /// The master of the maps.
     pub master: Side,
     /// Two moments that are no further apart than this count as one.
@@ -58,6 +62,10 @@ pub struct Calls {
     /// The environment behind this side has another address: Duet is to be stopped, told and
     /// started.
     pub relink: Option<Side>,
+}
+
+fn ledger_of(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn capitals(table: &str, row: &mut Row) {
@@ -104,12 +112,18 @@ impl World {
                 None => system,
                 Some(policies) => system.dated(SignedDuration::from_millis(policies.clocks[side])),
             };
+            let system = match plan.limits[side] {
+                None => system,
+                Some(limit) => system.limited(limit),
+            };
             Arc::new(match (plan.rewrites[side], side) {
                 (false, _) => system,
                 (true, Side::Left) => system.rewriting(capitals),
                 (true, Side::Right) => system.rewriting(small_letters),
             })
         };
+        let surrogates = plan.renames.as_ref().is_some_and(|one| one.surrogates);
+        ledger_of(&ledger).removals.clone_from(&plan.removals);
         let left = system(
             Side::Left,
             Quirks {
@@ -117,8 +131,14 @@ impl World {
                 checks_versions: plan.left_checks_versions,
                 computes: plan.left_computes,
                 allocates: plan.allocates,
+                surrogates,
+                checks_names: plan.renames.is_some(),
             },
-            left_schemas(),
+            if surrogates {
+                with_surrogates(left_schemas())
+            } else {
+                left_schemas()
+            },
         );
         let right = system(
             Side::Right,
@@ -127,6 +147,8 @@ impl World {
                 checks_versions: plan.right_checks_versions,
                 computes: false,
                 allocates: false,
+                surrogates: false,
+                checks_names: false,
             },
             right_schemas(),
         );
@@ -138,9 +160,12 @@ impl World {
             quarrels: plan.rewrites.left && plan.rewrites.right,
             rewrites: plan.rewrites.left || plan.rewrites.right,
             policies: plan.policies.clone(),
+            removals: plan.removals.clone(),
             master: plan.master,
             skew: plan.settings.clock_skew,
-            operated: plan.operations.is_some() || plan.policies.is_some(),
+            operated: plan.operations.is_some()
+                || plan.policies.is_some()
+                || plan.removals.is_some(),
             files: Mutex::new(Files {
                 lacks: plan.operations.as_ref().and_then(|one| one.lacks),
                 companies: COMPANIES.map(str::to_owned).to_vec(),
@@ -192,7 +217,7 @@ impl World {
 
     /// What people know.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        ledger_of(&self.ledger)
     }
 
     /// From now on nothing goes wrong any more.

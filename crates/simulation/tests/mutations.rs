@@ -1,6 +1,6 @@
 //! The checkers notice: every bug on purpose is caught within a few hundred seeds.
 
-use duet_simulation::{Mutation, Plan, run};
+use duet_simulation::{Mutation, run};
 
 /// A bug that no checker notices within so many seeds is not noticed.
 const SEEDS: u64 = 400;
@@ -11,7 +11,7 @@ fn every_bug_on_purpose_is_caught() {
     println!("{:<18} {:<24} seeds", "bug", "caught by");
     for mutation in Mutation::ALL {
         let caught = (0..SEEDS).find_map(|seed| {
-            let outcome = run(&Plan::new(seed), Some(mutation));
+            let outcome = run(&mutation.plan(seed), Some(mutation));
             let first = outcome.violations.into_iter().next()?;
             Some((seed + 1, first.checker))
         });

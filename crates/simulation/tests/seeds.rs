@@ -43,7 +43,7 @@ fn every_seed_keeps_every_promise() {
         assert!(broken.is_none(), "{}", broken.unwrap_or_default());
         return;
     }
-    let report = campaign(seeds(), ENOUGH);
+    let report = campaign(seeds(), ENOUGH, Plan::new);
     println!("{} seeds: {:#?}", report.seeds, report.counts);
     println!("{} kinds of settlement reached", report.reached.len());
     for (seed, text) in &report.failures {
@@ -169,7 +169,7 @@ const MENDED_WIDE: [(u64, &str); 11] = [
 #[test]
 fn mended_seeds_stay_mended() {
     let plain = MENDED.map(|(seed, reason)| (Plan::plain(seed), reason));
-    let wide = MENDED_WIDE.map(|(seed, reason)| (Plan::new(seed), reason));
+    let wide = MENDED_WIDE.map(|(seed, reason)| (Plan::wide(seed), reason));
     let failing: Vec<String> = plain
         .into_iter()
         .chain(wide)

@@ -266,7 +266,6 @@ async fn a_record_whose_key_changes_before_its_first_journey_goes_by_the_new_one
             .with("customertypecode", Value::Int(3))
             .with("msdyn_company", pair.company("usmf")),
     );
-    let account = account.unwrap();
     engine.quiesce().await.unwrap();
     assert_eq!(pair.parked().await.len(), 1);
 

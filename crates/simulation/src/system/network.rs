@@ -3,6 +3,7 @@
 //! What goes wrong is drawn by chance, or written down beforehand by a story.
 
 use crate::ledger::Ledger;
+use crate::limits::{Limit, Window};
 use crate::plan::Faults;
 use crate::timeline::Timeline;
 use duet_map::diagnostic::Code;
@@ -63,6 +64,8 @@ pub(super) struct Network {
     asked: AtomicU64,
     random: Mutex<StdRng>,
     script: Mutex<BTreeMap<Call, VecDeque<Fault>>>,
+    /// What Duet may still ask for, as the user that it is.
+    window: Mutex<Option<Window>>,
 }
 
 impl Network {
@@ -82,6 +85,7 @@ impl Network {
             asked: AtomicU64::new(0),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             script: Mutex::default(),
+            window: Mutex::default(),
         }
     }
 
@@ -112,6 +116,31 @@ impl Network {
     /// How many requests there were.
     pub(super) fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// From now on one user may ask for so much.
+    pub(super) fn set_limit(&self, limit: Limit) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        *window = Some(Window::new(limit));
+    }
+
+    /// Counts one request of Duet against its limit.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(super) fn admit(&self) -> Result<(), Duration> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(window) = window.as_mut().filter(|_| !self.is_healed()) else {
+            return Ok(());
+        };
+        window.admit(self.timeline.elapsed()).map_err(|refusal| {
+            let ledger = &mut *self.ledger();
+            ledger.count("429, by the limit of a user");
+            if refusal.pushed {
+                ledger.count("asked again before the time was up");
+            }
+            refusal.retry_after
+        })
     }
 
     /// Writes down what happens to the next calls of a kind.
@@ -164,6 +193,7 @@ impl Network {
         self.travel().await;
         if call != Call::Write {
             self.count_request();
+            self.admit().map_err(over_limit)?;
         }
         if self.away.load(Ordering::Relaxed) {
             return Err(SystemError::new(Class::Retry, Code(3004), "nobody there"));
@@ -248,6 +278,14 @@ pub(super) enum Way {
     Open,
     Lost,
     Garbled,
+}
+
+/// What a user is told who has asked for too much.
+pub(super) fn over_limit(retry_after: Duration) -> SystemError {
+    let what = "more requests than a user may send";
+    let mut error = SystemError::new(Class::Wait, Code(3005), what);
+    error.retry_after = Some(retry_after);
+    error
 }
 
 fn no_sense() -> SystemError {

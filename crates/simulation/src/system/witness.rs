@@ -1,9 +1,13 @@
 //! Whoever tells the ledger what each change of a system means to people.
 
 use super::{By, folded, tracked_text};
-use crate::landscape::{inside, kind_of, mark_of};
+use crate::landscape::{Kind, inside, kind_of, mark_of};
 use crate::ledger::{Ledger, Owed};
+use crate::removals::{CLOSED, SEARCH_NAME};
+use crate::renames::FRESH;
 use crate::timeline::Timeline;
+use duet_engine::Clock;
+use duet_map::file::Deletes;
 use duet_map::record::RecordId;
 use duet_map::side::Side;
 use duet_map::value::Row;
@@ -65,9 +69,10 @@ impl Witness {
                     .insert(folded(row.value(kind.key[self.side])));
             }
         }
-        for columns in kind.tracked {
+        for columns in kind.tracked.iter().chain([&kind.key]) {
             self.account_column(columns[self.side], table, id, before, after, by, ledger);
         }
+        self.account_removal(kind, before, after, by, ledger);
         self.account_life(table, id, before, after, by, ledger);
     }
 
@@ -82,10 +87,13 @@ impl Witness {
         by: By,
         ledger: &mut Ledger,
     ) {
+        let is_key = kind_of(self.side, table).is_some_and(|kind| kind.key[self.side] == column);
         // In small letters: a side may spell names its own way, and no two differ in case alone.
         let of = |row: Option<&Row>| {
             let text = row.and_then(|row| tracked_text(row.value(column)));
-            text.map(|text| text.to_lowercase())
+            let text = text.map(|text| text.to_lowercase());
+            // Of keys, only some are values that nobody entered before.
+            text.filter(|text| !is_key || text.starts_with(FRESH))
         };
         let (old, new) = (of(before), of(after));
         let place = (table.to_owned(), id.0.clone(), column.to_owned());
@@ -146,6 +154,39 @@ impl Witness {
         }
     }
 
+    /// What Duet does to a record whose counterpart was deleted is what the rule of its map says.
+    fn account_removal(
+        &self,
+        kind: &Kind,
+        before: Option<&Row>,
+        after: Option<&Row>,
+        by: By,
+        ledger: &mut Ledger,
+    ) {
+        let Some(rule) = ledger.removals.as_ref().map(|one| one.rule(kind.map)) else {
+            return;
+        };
+        if !matches!(by, By::Duet { .. }) {
+            return;
+        }
+        let mark = before.and_then(|row| mark_of(self.side, kind.tables[self.side], row));
+        let mark = mark.unwrap_or_default();
+        match after {
+            None if rule != Deletes::Propagate => {
+                let what = format!("{} {mark}: deleted, and the rule is {rule:?}", self.side);
+                ledger.violated("rule of deletions", what);
+            }
+            Some(row) if row.value(SEARCH_NAME[self.side]).as_str() == Some(CLOSED) => {
+                if rule != Deletes::Deactivate {
+                    let what = format!("{} {mark}: closed, and the rule is {rule:?}", self.side);
+                    ledger.violated("rule of deletions", what);
+                }
+                ledger.deactivated.insert(mark);
+            }
+            _ => {}
+        }
+    }
+
     /// Births and deaths.
     fn account_life(
         &self,
@@ -192,6 +233,11 @@ impl Witness {
                 ledger.count("deleted before Duet knew of it");
             }
             if by == By::Person {
+                let now = self.timeline.now();
+                ledger.died.insert((side, id.0.clone()), now);
+                let key = kind_of(side, table).map(|kind| kind.key[side]);
+                let number = before.zip(key).map(|(row, key)| folded(row.value(key)));
+                ledger.pages[side].numbers.extend(number);
                 ledger.pages[side].deleted.insert(mark.clone());
             }
             if duet && !ledger.pages[side.other()].deleted.contains(mark) {

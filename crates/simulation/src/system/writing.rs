@@ -66,8 +66,15 @@ impl ModelSystem {
             at,
             modified,
         };
+        let after = self
+            .quirks
+            .surrogates
+            .then(|| before.zip(Some(stored.row.clone())));
         state.rows.insert(place, stored);
         self.post(state, table, id);
+        if let Some((before, after)) = after.flatten() {
+            self.follow(state, table, &before, &after);
+        }
     }
 
     pub(super) fn remove(&self, state: &mut State, table: &str, id: &RecordId, by: By) {
@@ -171,6 +178,14 @@ impl ModelSystem {
         }
     }
 
+    /// The identifier of a new record: one that the system chooses, or the one that its key makes.
+    pub(super) fn identifier(&self, state: &State, table: &str, row: &Row) -> Option<RecordId> {
+        if self.quirks.surrogates && table != "LegalEntities" {
+            return Some(RecordId(format!("rec-{}", state.log.len() + 1)));
+        }
+        self.key_of(table, row)
+    }
+
     /// The identifier that a row's key makes; `None` when the key is empty.
     pub(super) fn key_of(&self, table: &str, row: &Row) -> Option<RecordId> {
         let keys = &self.schemas.table(table)?.primary_key;
@@ -238,10 +253,13 @@ impl ModelSystem {
                 if !self.refers_well(state, &row) {
                     return error(Class::FixData, 3045, "a reference leads nowhere");
                 }
+                if !self.names_well(state, table, &row, &row) {
+                    return error(Class::FixData, 3045, "a reference leads nowhere");
+                }
                 self.obeys(table, &row)?;
                 let id = match id {
                     Some(id) if self.quirks.modern => id,
-                    _ => match self.key_of(table, &row) {
+                    _ => match self.identifier(state, table, &row) {
                         Some(id) => id,
                         None => return error(Class::FixData, 3043, "the key is empty"),
                     },
@@ -264,9 +282,12 @@ impl ModelSystem {
                     return error(Class::FixData, 3045, "a reference leads nowhere");
                 }
                 let mut row = before.clone();
-                row.0.extend(columns.0);
+                row.0.extend(columns.0.clone());
+                if !self.names_well(state, table, &columns, &row) {
+                    return error(Class::FixData, 3045, "a reference leads nowhere");
+                }
                 self.obeys(table, &row)?;
-                if !self.quirks.modern {
+                if !self.quirks.modern && !self.quirks.surrogates {
                     if self.key_of(table, &row).is_none_or(|key| key != id) {
                         return error(Class::FixData, 3044, "a key cannot be changed");
                     }
