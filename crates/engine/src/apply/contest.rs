@@ -487,6 +487,14 @@ pub(super) fn left_filter(conflict: Option<&Conflict>) -> OpenConflict {
     }
 }
 
+/// What becomes of an open conflict when the company of its record has left the scope.
+pub(super) fn left_scope(conflict: Option<&Conflict>) -> OpenConflict {
+    match conflict {
+        None => OpenConflict::Keep,
+        Some(_) => OpenConflict::Gone("its company left the scope".to_owned()),
+    }
+}
+
 /// Whether a deletion would take what a person saw when deciding.
 fn still_stands(known: &Conflict, fields: &[FieldConflict]) -> bool {
     // The value before may be nothing or unknown, which a conflict record does not keep apart.

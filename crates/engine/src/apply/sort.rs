@@ -1,6 +1,6 @@
 //! Sort: decides by pair, scope, filter and diff whether a change has an errand at all.
 
-use super::contest::{decided_side, left_filter};
+use super::contest::{decided_side, left_filter, left_scope};
 use super::intake::Arrival;
 use super::{Errand, Wish, ended, parked, renaming, update};
 use crate::capture::is_unresolved;
@@ -81,6 +81,9 @@ impl Core {
                     }
                     Err(Box::new(settlement))
                 }
+                Some(pair) if self.left_scope(map, &pair.body.key) => {
+                    Err(Box::new(outside_scope(&change, conflict.as_deref())))
+                }
                 Some(pair) if pair.body.state == PairState::OutsideFilter => {
                     let errand = Errand {
                         from: side,
@@ -133,10 +136,7 @@ impl Core {
             match map.company(side, &row, scopes) {
                 None => return end(&change, Outcome::Filtered("the row has no company".into())),
                 Some(company) if !self.project.covers_company(&company) => {
-                    return end(
-                        &change,
-                        Outcome::Filtered("its company is outside the scope".into()),
-                    );
+                    return Err(Box::new(outside_scope(&change, conflict.as_deref())));
                 }
                 Some(_) => {}
             }
@@ -265,6 +265,17 @@ impl Core {
         })
     }
 
+    /// Whether the company of a pair has left the scope. Its deletions are found when it comes back,
+    /// by comparing key sets.
+    fn left_scope(&self, map: &CompiledMap, key: &Key) -> bool {
+        if !map.is_per_company() || is_unresolved(key) {
+            return false;
+        }
+        let parts = key.parts();
+        let company = parts.first();
+        company.is_some_and(|company| !self.project.covers_company(company))
+    }
+
     /// A row whose integration key cannot be computed.
     fn unkeyed(&self, change: &Change, problem: KeyProblem) -> Settlement {
         let (reason, message, waits_for) = match problem {
@@ -288,4 +299,13 @@ impl Core {
         };
         ended(change, Outcome::Parked { park, writes: 0 })
     }
+}
+
+/// A change of a company outside the scope: nothing of it travels, and nobody needs to decide about
+/// it any more.
+fn outside_scope(change: &Change, conflict: Option<&Conflict>) -> Settlement {
+    let why = "its company is outside the scope".to_owned();
+    let mut settlement = ended(change, Outcome::Filtered(why));
+    settlement.open_conflict = left_scope(conflict);
+    settlement
 }

@@ -31,4 +31,5 @@ mod references;
 mod renaming;
 mod rewriting;
 mod road;
+mod scope;
 mod twins;
