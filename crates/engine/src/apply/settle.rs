@@ -236,6 +236,14 @@ impl Core {
                 answer.wrote_columns = Vec::new();
             }
         }
+        if errand.change.change.amendment.repair && !merged.kept.is_empty() {
+            // The two meet as if for the first time: what the target keeps has to travel back, even
+            // where it was agreed or given up before.
+            for column in &merged.kept {
+                answer.image.0.remove(column);
+            }
+            answer.version = None;
+        }
         let mut halves = PerSide::default();
         halves[from] = source;
         halves[to] = answer;

@@ -2,9 +2,12 @@
 
 use crate::conflicts::manual;
 use crate::story::Story;
+use duet_engine::orders;
 use duet_engine::reconcile::{Action, Class, CompareOptions, Difference};
 use duet_map::side::Side;
 use duet_map::value::Row;
+use duet_store::lifecycle::Queue;
+use jiff::Timestamp;
 
 /// The counts of the customers: equal, pending, parked, conflicts, drift.
 async fn compared(story: &Story) -> ([u64; 5], Vec<Difference>) {
@@ -109,4 +112,33 @@ async fn a_repair_goes_by_the_master_and_deletes_only_when_told() {
     story.engine.quiesce().await.unwrap();
     assert_eq!(compared(&story).await.0, [4, 0, 0, 0, 0]);
     story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_repair_fills_what_is_empty_at_the_master_and_was_discarded() {
+    let story = Story::begin(str::to_owned).await;
+    let store = story.pair.store.as_ref();
+    let maps = ["customers".to_owned()];
+    orders::pause(store, &maps, None, Timestamp::now())
+        .await
+        .unwrap();
+    story.right(Row::new().with("address1_city", "Oslo"));
+    story.engine.quiesce().await.unwrap();
+    orders::resume(store, &maps, Queue::Discard, Timestamp::now())
+        .await
+        .unwrap();
+    story.engine.sync().await.unwrap();
+    story.engine.quiesce().await.unwrap();
+    let city = |story: &Story| {
+        let customer = story.pair.left.row("CustomersV3", &story.customer);
+        customer.unwrap().value("City").as_str().map(str::to_owned)
+    };
+    assert_eq!(city(&story), None);
+
+    let (_, differences) = compared(&story).await;
+    let steps = story.engine.plan_repair(&differences, false);
+    assert_eq!(story.engine.journal_repair(&steps).await.unwrap(), 1);
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(city(&story).as_deref(), Some("Oslo"));
+    assert_eq!(compared(&story).await.1, []);
 }
