@@ -169,6 +169,13 @@ impl Alerts {
         fired
     }
 
+    /// Goes on with what was counted before, if it was counted for the same rules.
+    pub(crate) fn inherit(&mut self, before: Self) {
+        if self.rules == before.rules {
+            self.counts = before.counts;
+        }
+    }
+
     /// Forgets what was counted of a map: it starts afresh.
     pub(crate) fn forget(&mut self, map: &str) {
         self.counts.retain(|(_, name), _| name != map);

@@ -38,6 +38,7 @@ mod snapshot;
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, MapSync, Parts, SyncReport, TableSync};
 pub use error::EngineError;
+pub use error_class::ErrorClass;
 pub use progress::{Event, Progress};
 pub use project::Project;
 pub use sessions::{Broken, Frame, Loaded, Loader, Sessions};

@@ -152,6 +152,8 @@ impl Sessions {
                 Next::Session(loaded) => {
                     let settings = loaded.settings.clone();
                     let (engine, broken) = begin(&self.frame, *loaded).await?;
+                    let before = self.engine();
+                    engine.core.lifecycle.inherit(&before.core.lifecycle);
                     *lock(&self.engine) = engine;
                     *lock(&self.broken) = broken;
                     *lock(&self.settings) = settings;

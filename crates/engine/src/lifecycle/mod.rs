@@ -108,6 +108,30 @@ impl Lifecycle {
         }
     }
 
+    /// Goes on counting where the session before ended: errors that were counted, rules that fired and
+    /// were not answered, and how often a rule paused a map lately. Other rules count afresh.
+    pub(crate) fn inherit(&self, before: &Self) {
+        let counted =
+            std::mem::take(&mut *before.alerts.lock().unwrap_or_else(PoisonError::into_inner));
+        self.alerts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .inherit(counted);
+        let fired =
+            std::mem::take(&mut *before.fired.lock().unwrap_or_else(PoisonError::into_inner));
+        self.fired
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(fired);
+        for (map, life) in before.maps().iter() {
+            self.with(map, |now| {
+                now.pauses = life.pauses;
+                now.last_pause = life.last_pause;
+                now.trial = life.trial;
+            });
+        }
+    }
+
     fn maps(&self) -> MutexGuard<'_, HashMap<String, Life>> {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }

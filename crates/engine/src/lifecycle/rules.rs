@@ -62,44 +62,44 @@ impl Core {
         }
     }
 
-    /// Does what the rules that fired say.
+    /// Does what the rules that fired say, one after the other. What the store has no room for is
+    /// answered at the next look.
     pub(crate) async fn answer_alerts(&self) -> Result<(), EngineError> {
-        let fired = std::mem::take(
-            &mut *self
-                .lifecycle
+        let next = || {
+            let fired = self.lifecycle.fired.lock();
+            let fired = fired.unwrap_or_else(PoisonError::into_inner);
+            fired.first().cloned()
+        };
+        while let Some(fired) = next() {
+            self.answer_alert(&fired).await?;
+            self.lifecycle
                 .fired
                 .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        for Fired {
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(0);
+        }
+        Ok(())
+    }
+
+    /// Tells people of a rule that fired, and pauses or stops its map where it says so.
+    async fn answer_alert(&self, fired: &Fired) -> Result<(), EngineError> {
+        let Fired {
             rule,
             map,
             class,
             at,
-        } in fired
-        {
-            let alert = Alert {
-                at,
-                rule: rule.when.to_string(),
-                action: rule.then.word().to_owned(),
-                map: Some(map.clone()),
-                text: format!("{}; the last one was of class {class}", rule.when),
-            };
-            tracing::warn!(map, rule = alert.rule, action = alert.action, "alert");
-            self.store.add_alert(alert.clone()).await?;
-            self.progress.report(Event::Alert(alert));
-            let wanted = match rule.then {
-                Action::Notify => continue,
-                Action::Pause => Wanted::Pause,
-                Action::Stop => Wanted::Stop,
-            };
-            // What a person ordered stands.
-            if self
-                .lifecycle
-                .with(&map, |life| life.wanted() != Wanted::Run)
-            {
-                continue;
-            }
+        } = fired;
+        let at = *at;
+        let wanted = match rule.then {
+            Action::Notify => None,
+            Action::Pause => Some(Wanted::Pause),
+            Action::Stop => Some(Wanted::Stop),
+        };
+        // What a person ordered stands. The order comes first: told twice is better than not obeyed.
+        let runs = self
+            .lifecycle
+            .with(map, |life| life.wanted() == Wanted::Run);
+        if let Some(wanted) = wanted.filter(|_| runs) {
             let order = Order {
                 map: map.clone(),
                 wanted,
@@ -111,7 +111,11 @@ impl Core {
             };
             self.store.set_orders(vec![order]).await?;
             let trial_after = self.settings.trial_after;
-            self.lifecycle.with(&map, |life| {
+            self.lifecycle.with(map, |life| {
+                if life.last_pause.is_some_and(|(last, _)| last == at) {
+                    // The same pause, ordered once more because there was no room to tell of it.
+                    return;
+                }
                 let again = life
                     .last_pause
                     .and_then(|(last, wait)| later(last, wait.saturating_mul(3)))
@@ -125,6 +129,16 @@ impl Core {
                 life.trial = later(at, wait);
             });
         }
+        let alert = Alert {
+            at,
+            rule: rule.when.to_string(),
+            action: rule.then.word().to_owned(),
+            map: Some(map.clone()),
+            text: format!("{}; the last one was of class {class}", rule.when),
+        };
+        tracing::warn!(map, rule = alert.rule, action = alert.action, "alert");
+        self.store.add_alert(alert.clone()).await?;
+        self.progress.report(Event::Alert(alert));
         Ok(())
     }
 

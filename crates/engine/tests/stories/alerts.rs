@@ -95,3 +95,33 @@ async fn a_map_that_a_rule_paused_goes_on_by_itself_when_the_cause_is_gone() {
     stage.shows(CUSTOMERS, MapState::Running).await;
     stage.end().await;
 }
+
+#[tokio::test]
+async fn errors_count_on_when_the_maps_are_read_again() {
+    let stage = Stage::live_with(Settings {
+        alerts: vec![Rule {
+            when: "2 application errors in 5min".parse().unwrap(),
+            then: Action::Pause,
+            maps: Vec::new(),
+        }],
+        ..settings()
+    })
+    .await;
+    let long = "x".repeat(500);
+    stage.rename("US-001", &long);
+    stage
+        .until("the first error is parked", async || {
+            !stage.pair.parked().await.is_empty()
+        })
+        .await;
+    stage.change_map("version: 1.0.0", "version: 1.1.0");
+    assert!(stage.reload().await.changed);
+    stage.rename("US-002", &long);
+    stage.shows(CUSTOMERS, MapState::ErrorPaused).await;
+    for account in ["US-001", "US-002"] {
+        stage.rename(account, "Short again");
+    }
+    stage.resume(CUSTOMERS, Queue::CatchUp).await;
+    stage.arrives("US-002", "Short again").await;
+    stage.end().await;
+}
