@@ -5,7 +5,9 @@
 //! that runs ahead, an older value over a newer one, a record back from the dead) is noted in the
 //! ledger when it happens.
 
-use crate::landscape::{COMPANIES, CUSTOMERS, KINDS, Kind, LONGEST_NAME, TERMS, inside, kind_of};
+use crate::landscape::{
+    COMPANIES, CUSTOMERS, FOREIGN, KINDS, Kind, LONGEST_NAME, TERMS, inside, kind_of,
+};
 use crate::ledger::Ledger;
 use crate::system::{folded, tracked_text};
 use crate::world::World;
@@ -99,7 +101,8 @@ fn own_writes(world: &World, conflict: &Conflict) {
             };
             let tracked = kind.tracked.iter().any(|columns| columns[side] == column);
             let given = ledger.typed.contains(&text) || ledger.outlived.contains(&text);
-            if tracked && !given && !ledger.pages[side].entered.contains(&text) {
+            let carried = !ledger.withdrawn.contains(column.as_str());
+            if tracked && carried && !given && !ledger.pages[side].entered.contains(&text) {
                 let what = format!(
                     "{} {}: nobody entered {text} into {column} on the {side} side, and yet it \
                      met a conflict there",
@@ -150,6 +153,11 @@ pub async fn convergence(
             if world.quarrels && park.reason == ParkReason::Oscillating {
                 continue;
             }
+            // Whatever waits for a company outside the scope waits until the company is back.
+            let parts = park.key.parts();
+            if park.map != "companies" && parts.first().is_some_and(|one| is_away(world, one)) {
+                continue;
+            }
             // A whole sync looks again at records whose counterpart is outside the filter.
             let kind = KINDS.into_iter().find(|kind| kind.map == park.map);
             let row = kind.and_then(|kind| {
@@ -172,7 +180,7 @@ pub async fn convergence(
         let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
         for key in keys {
             let records = (left.get(key), right.get(key));
-            if COMPANIES.contains(&key.0.as_str())
+            if world.covers(&key.0)
                 && !is_parked(&parked, kind, key, records)
                 && !is_beside(&beside, kind, records)
                 && !is_given_up(world, kind, key, records)
@@ -359,6 +367,12 @@ fn may_stay(world: &World, kind: &Kind, side: Side, row: &Row) -> Option<String>
     }
 }
 
+/// Whether a company is outside the scope.
+fn is_away(world: &World, company: &str) -> bool {
+    let all = [COMPANIES[0], COMPANIES[1], FOREIGN];
+    all.contains(&company) && !world.covers(company)
+}
+
 /// Whether the record, or one with its number, was ever outside the filter.
 fn was_outside(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
     let ledger = world.ledger();
@@ -494,7 +508,7 @@ fn key_missing(world: &World, kind: &Kind, side: Side, row: &Row) -> bool {
     row.value(kind.key[side]).is_null()
         && world
             .company_of(side, row)
-            .is_some_and(|company| COMPANIES.contains(&company.as_str()))
+            .is_some_and(|company| world.covers(&company))
 }
 
 fn is_parked(

@@ -34,6 +34,18 @@ const REASONS: [&str; 8] = [
     "MassDelete",
 ];
 
+/// What happens to maps that run: to their scope, their files, their columns.
+const KINDS: [&str; 8] = [
+    "drift: ChangesType noticed",
+    "drift: Shrinks noticed",
+    "drift: Vanishes noticed",
+    "revision: with every field",
+    "revision: without a field",
+    "scope: one enters",
+    "scope: one enters and one leaves",
+    "scope: one leaves",
+];
+
 /// Everything that a campaign is expected to reach, each with its subject.
 pub fn expected() -> Vec<String> {
     let mut all: Vec<String> = STATES
@@ -45,6 +57,7 @@ pub fn expected() -> Vec<String> {
             all.push(format!("order: {order}, by Person while {state}"));
         }
     }
+    all.extend(KINDS.iter().map(|kind| (*kind).to_owned()));
     all.extend(REASONS.iter().map(|reason| format!("parked: {reason}")));
     for point in POINTS {
         all.push(format!("point: {point}"));

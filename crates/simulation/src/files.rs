@@ -2,6 +2,7 @@
 //! session. Schemas come from the systems, which may be down or have changed them.
 
 use crate::landscape::{compile_each, map_files};
+use crate::mutation::Mutation;
 use crate::plan::{Plan, Policies};
 use crate::world::World;
 use async_trait::async_trait;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Files {
     /// The left column of a field that the customers' map does not carry (yet).
     pub lacks: Option<&'static str>,
+    /// How often the maps were changed; their version tells.
+    pub revision: u32,
     /// The companies in scope.
     pub companies: Vec<String>,
 }
@@ -31,6 +34,8 @@ impl Files {
                 Some(removals) => removals.under(&text),
                 None => text,
             };
+            let revised = format!("version: 1.{}.0", self.revision);
+            let text = text.replace("version: 1.0.0", &revised);
             let Some(column) = self.lacks else {
                 return text;
             };
@@ -74,11 +79,18 @@ pub(crate) struct Reading {
     world: Arc<World>,
     plan: Plan,
     settings: Settings,
+    mutation: Option<Mutation>,
 }
 
 impl Reading {
-    pub(crate) fn new(world: Arc<World>, plan: &Plan, settings: Settings) -> Self {
+    pub(crate) fn new(
+        world: Arc<World>,
+        plan: &Plan,
+        settings: Settings,
+        mutation: Option<Mutation>,
+    ) -> Self {
         Self {
+            mutation,
             world,
             plan: plan.clone(),
             settings,
@@ -88,7 +100,10 @@ impl Reading {
     /// The maps and schemas as they are, whether or not anybody can reach them.
     pub(crate) fn now(&self) -> Result<Loaded, String> {
         let files = self.world.files().clone();
-        let schemas = |side: Side| self.world.system(side).schemas();
+        let schemas = |side: Side| match self.mutation {
+            Some(Mutation::OverlookDrift) => self.world.system(side).lasting_schemas(),
+            _ => self.world.system(side).schemas(),
+        };
         let each = compile_each(
             files.texts(&self.plan),
             &schemas(Side::Left),
@@ -109,6 +124,16 @@ impl Reading {
                     reason,
                 }),
             }
+        }
+        if self.mutation == Some(Mutation::PauseAll)
+            && let Some(first) = loaded.broken.first().cloned()
+        {
+            let others = loaded.maps.drain(..).map(|map| Broken {
+                map: map.id().to_owned(),
+                version: map.version().to_owned(),
+                reason: first.reason.clone(),
+            });
+            loaded.broken.extend(others.collect::<Vec<_>>());
         }
         Ok(loaded)
     }

@@ -4,6 +4,8 @@
 //! wrote it and whether the other side has ever seen it. The systems report here what the engine
 //! does to what people entered; the checkers read it at the end.
 
+use crate::alerts::Rules;
+use crate::companies::Scope;
 use crate::plan::Death;
 use crate::removals::Removals;
 use duet_map::side::{PerSide, Side};
@@ -111,6 +113,17 @@ pub struct Ledger {
     pub deactivated: BTreeSet<String>,
     /// Maps and sides whose deletions the brake has to hold now.
     pub braked: BTreeSet<(String, Side)>,
+    /// How many changes a round of a map has at most.
+    pub round: usize,
+    /// What alert rules have counted, as it looks from outside.
+    pub rules: Rules,
+    /// Customers' columns that some version of the map did not carry.
+    pub once_uncarried: BTreeSet<&'static str>,
+    /// Customers' columns that went out of the map and may have come back: nothing is agreed of them
+    /// from then on, whoever wrote what stands there.
+    pub withdrawn: BTreeSet<&'static str>,
+    /// The scope of the maps as Duet has taken it up.
+    pub scope: Scope,
     /// Whether operators kept a queue aside, so that changes may be held.
     pub kept_aside: bool,
     /// Whether operators discarded a queue.
@@ -181,6 +194,13 @@ impl Ledger {
         let what = what.into();
         self.story.push(format!("BROKEN {checker}: {what}"));
         self.violations.insert(Violation { checker, what });
+    }
+
+    /// Notes promises that another keeper of records found broken.
+    pub(crate) fn note(&mut self, broken: impl IntoIterator<Item = Violation>) {
+        for Violation { checker, what } in broken {
+            self.violated(checker, what);
+        }
     }
 
     /// Notes what looks like a broken promise.

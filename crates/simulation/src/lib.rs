@@ -3,7 +3,8 @@
 //! 1. [`plan`]: what a seed decides. 2. [`world`], [`system`], [`people`]: two business systems with
 //!    the quirks of the real ones, a bad network, and people who edit both.
 //!    [`renames`], [`removals`], [`limits`]: other keys, rules of deletions, requests a user has.
-//!    `operators`, `clerks`: people at Duet's own controls; [`files`]: the maps as they have them.
+//!    `operators`, `clerks`: people at Duet's own controls; `companies`: the scope over time;
+//!    [`drift`]: columns that change; [`alerts`]: rules that fire; [`files`]: the maps as they have them.
 //! 3. [`timeline`]: virtual time on one thread; [`watched`]: the store under observation.
 //! 4. `session`: one life of Duet after the other; [`run`]: work, faults and crashes, then rest. 5. [`ledger`], [`checks`]: what must hold;
 //!    [`mutation`]: bugs on purpose that the checkers have to find. 6. [`campaign`]: many seeds.
@@ -20,14 +21,18 @@
     reason = "a table of cases reads best with one line a case, and a plan is a list of switches"
 )]
 
+pub mod alerts;
 pub mod campaign;
 pub mod checks;
 mod clerks;
+mod companies;
 pub mod coverage;
+pub mod drift;
 pub mod files;
 pub mod landscape;
 pub mod ledger;
 pub mod limits;
+mod memory;
 mod mend;
 pub mod mutation;
 mod operators;

@@ -5,6 +5,7 @@
 
 use crate::plan::Plan;
 use async_trait::async_trait;
+use duet_engine::alerts::Rule;
 use duet_map::record::{Record, RecordId};
 use duet_map::schema::TableSchema;
 use duet_store::change::{ChangeKind, ParkReason};
@@ -16,6 +17,7 @@ use duet_systems::{
     SystemError, Write, Written,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A bug on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +64,23 @@ pub enum Mutation {
     ForgetRename,
     /// However many deletions wait, the brake lets them pass.
     IgnoreBrake,
+    /// Nobody notices that a column is not there any more.
+    OverlookDrift,
+    /// One map that cannot run keeps the others from running, too.
+    PauseAll,
+    /// A rule fires one error too early.
+    EagerRule,
+    /// Errors are forgotten before a rule has counted them.
+    ForgetErrors,
+    /// What a rule orders is not done.
+    DisobeyRule,
+    /// A round takes everything that is pending.
+    WholeQueue,
 }
 
 impl Mutation {
     /// Every one.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 27] = [
         Self::ForgetImage,
         Self::CursorFirst,
         Self::DropIntent,
@@ -88,6 +102,12 @@ impl Mutation {
         Self::DiscardQueue,
         Self::ForgetRename,
         Self::IgnoreBrake,
+        Self::OverlookDrift,
+        Self::PauseAll,
+        Self::EagerRule,
+        Self::ForgetErrors,
+        Self::DisobeyRule,
+        Self::WholeQueue,
     ];
 
     /// The plan of a seed that can show the bug.
@@ -95,6 +115,17 @@ impl Mutation {
         match self {
             Self::ForgetRename => Plan::with_keys(seed),
             _ => Plan::new(seed),
+        }
+    }
+
+    /// Spoils the rules that the engine counts by.
+    pub(crate) fn spoil_rules(self, rules: &mut [Rule]) {
+        for rule in rules {
+            match self {
+                Self::EagerRule => rule.when.count = rule.when.count.saturating_sub(1).max(1),
+                Self::ForgetErrors => rule.when.within = Duration::from_millis(1),
+                _ => {}
+            }
         }
     }
 

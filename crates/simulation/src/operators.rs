@@ -4,7 +4,7 @@
 //! They do what the command line does, in the store and from outside the process that runs.
 
 use crate::files::Files;
-use crate::landscape::KINDS;
+use crate::landscape::{COMPANIES, FOREIGN, KINDS};
 use crate::plan::{Operations, Plan};
 use crate::watched::WatchedStore;
 use crate::world::World;
@@ -13,7 +13,7 @@ use duet_engine::orders::{self, Request};
 use duet_map::side::Side;
 use duet_store::StoreError;
 use duet_store::lifecycle::{Queue, Wanted};
-use duet_store::store::Store;
+use duet_store::store::{MapState, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
@@ -81,6 +81,81 @@ impl<'a> Operators<'a> {
 
     /// One order.
     async fn act(&mut self) -> Result<(), StoreError> {
+        if self.operations.awkward {
+            self.await_unrest().await?;
+        }
+        if self.operations.companies && self.random.random_bool(0.5) {
+            self.rescope();
+            let now = self.world.timeline.now();
+            orders::ask(&*self.store, Request::Reload, now).await?;
+        } else if self.operations.awkward && self.random.random_bool(0.2) {
+            self.revise();
+            let now = self.world.timeline.now();
+            orders::ask(&*self.store, Request::Reload, now).await?;
+        } else {
+            self.order().await?;
+        }
+        // Another process cannot always reach the one that runs.
+        self.world.calls().knocked |= self.random.random_bool(0.6);
+        Ok(())
+    }
+
+    /// Waits for a while for a moment in which a map is not at rest.
+    async fn await_unrest(&mut self) -> Result<(), StoreError> {
+        let awaited = [
+            MapState::InitialSync,
+            MapState::CatchUp,
+            MapState::ErrorPaused,
+            MapState::NotRunning,
+        ][self.random.random_range(0..4)];
+        for _ in 0..200 {
+            let statuses = self.store.map_statuses().await?;
+            if statuses.iter().any(|status| status.state == awaited) {
+                return Ok(());
+            }
+            let pause = Duration::from_millis(50);
+            self.world.timeline.pause(pause).await;
+        }
+        Ok(())
+    }
+
+    /// A company enters the scope or leaves it; one always stays, because no company means all.
+    fn rescope(&mut self) {
+        let all = [COMPANIES[0], COMPANIES[1], FOREIGN];
+        let company = all[self.random.random_range(0..all.len())];
+        let companies = &mut self.world.files().companies;
+        if !companies.iter().any(|one| one == company) {
+            companies.push(company.to_owned());
+        } else if companies.len() > 1 {
+            companies.retain(|one| one != company);
+        }
+        self.tell(&format!("reload, with {}", companies.join(" ")));
+    }
+
+    /// The next version of the maps: a field goes, a field comes back, or nothing but the number is
+    /// another.
+    fn revise(&mut self) {
+        let column = ["City", "CreditLimit", "OrganizationName"][self.random.random_range(0..3)];
+        let goes = self.random.random_bool(0.5);
+        let files = &mut *self.world.files();
+        files.revision += 1;
+        files.lacks = match files.lacks {
+            None if goes => Some(column),
+            Some(column) if goes => Some(column),
+            _ => None,
+        };
+        let (revision, lacks) = (files.revision, files.lacks);
+        self.tell(&format!("reload, version {revision}, without {lacks:?}"));
+        let kind = if lacks.is_some() {
+            "without a field"
+        } else {
+            "with every field"
+        };
+        self.world.ledger().reached("revision", kind);
+    }
+
+    /// One order about what is there.
+    async fn order(&mut self) -> Result<(), StoreError> {
         let now = self.world.timeline.now();
         let store = self.store.clone();
         match self.random.random_range(0..100) {
@@ -132,8 +207,6 @@ impl<'a> Operators<'a> {
                 orders::ask(&*store, Request::Reload, now).await?;
             }
         }
-        // Another process cannot always reach the one that runs.
-        self.world.calls().knocked |= self.random.random_bool(0.6);
         Ok(())
     }
 

@@ -105,6 +105,10 @@ impl<'a> People<'a> {
     }
 
     fn company(&mut self) -> &'static str {
+        let moves = self.plan.operations.as_ref();
+        if moves.is_some_and(|operations| operations.companies) {
+            return [COMPANIES[0], COMPANIES[1], FOREIGN][self.random.random_range(0..3)];
+        }
         match self.random.random_range(0..10) {
             0 => FOREIGN,
             1..3 => COMPANIES[1],

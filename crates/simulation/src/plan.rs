@@ -1,5 +1,7 @@
 //! What a seed decides: the size of the world, its quirks, its faults and when the engine dies.
 
+use crate::alerts;
+use crate::drift::Drift;
 use crate::limits::Limit;
 use crate::removals::Removals;
 use crate::renames::Renames;
@@ -48,6 +50,10 @@ pub struct Operations {
     pub relinks: bool,
     /// Whether what queued during a pause may be discarded.
     pub discards: bool,
+    /// Whether companies enter the scope and leave it.
+    pub companies: bool,
+    /// Whether orders come when maps are not at rest, and fields go out of a map and come back.
+    pub awkward: bool,
 }
 
 /// Who decides where both sides changed one field.
@@ -112,6 +118,8 @@ pub struct Plan {
     pub crashes: Vec<u64>,
     /// At which points the engines after them die.
     pub deaths: Vec<Death>,
+    /// Columns that are not as they were for a while.
+    pub drifts: Vec<Drift>,
     /// What operators do; `None`: nobody touches a running Duet.
     pub operations: Option<Operations>,
     /// Who decides conflicts; `None`: the master, and nobody tells when a record was modified.
@@ -135,6 +143,7 @@ impl Plan {
         if source(seed, "further").random_bool(0.5) {
             plan.go_further();
         }
+        plan.broaden();
         plan
     }
 
@@ -165,6 +174,55 @@ impl Plan {
                 window: Duration::from_secs(random.random_range(5..20)),
             })
         });
+    }
+
+    /// Draws what a part of the seeds has beside the rest, each subject from a source of its own.
+    fn broaden(&mut self) {
+        let random = &mut source(self.seed, "companies");
+        if random.random_bool(0.2) {
+            let operations = self.operated(random);
+            operations.companies = true;
+            operations.orders += random.random_range(1..6);
+        }
+        let random = &mut source(self.seed, "awkward moments");
+        if random.random_bool(0.2) {
+            let operations = self.operated(random);
+            operations.awkward = true;
+            operations.discards |= random.random_bool(0.5);
+            operations.orders += random.random_range(2..8);
+        }
+        self.drift();
+        let random = &mut source(self.seed, "alerts");
+        if random.random_bool(0.2) {
+            self.operated(random);
+            self.settings.alerts = alerts::draw(random);
+            self.settings.trial_after = Duration::from_secs(random.random_range(2..10));
+        }
+    }
+
+    /// Draws what happens to schemas.
+    fn drift(&mut self) {
+        let random = &mut source(self.seed, "drift");
+        if random.random_bool(0.2) {
+            self.operated(random);
+            self.settings.refresh_every = Duration::from_secs(random.random_range(5..30));
+            self.drifts = (0..random.random_range(1..4))
+                .map(|_| Drift::draw(random))
+                .collect();
+        }
+    }
+
+    /// What operators do, who may have had nothing to do so far.
+    fn operated(&mut self, random: &mut StdRng) -> &mut Operations {
+        self.operations.get_or_insert_with(|| Operations {
+            orders: 0,
+            gap: Duration::from_millis([300, 3_000, 15_000][random.random_range(0..3)]),
+            lacks: None,
+            relinks: false,
+            discards: false,
+            companies: false,
+            awkward: false,
+        })
     }
 
     /// The part of a seed's plan that pinned seeds were found with: keys stay as they are, every
@@ -203,6 +261,8 @@ impl Plan {
                 ][random.random_range(0..4)],
                 relinks: random.random_bool(0.3),
                 discards: random.random_bool(0.4),
+                companies: false,
+                awkward: false,
             });
         }
         let random = &mut source(self.seed, "policies");
@@ -285,6 +345,7 @@ impl Plan {
             latency: Duration::from_millis([0, 3, 80, 900][random.random_range(0..4)]),
             crashes,
             deaths: Vec::new(),
+            drifts: Vec::new(),
             operations: None,
             policies: None,
             renames: None,

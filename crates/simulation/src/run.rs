@@ -15,10 +15,11 @@ use crate::session::{Host, words};
 use crate::timeline::{Ended, Task, run_session, run_until};
 use crate::watched::WatchedStore;
 use crate::world::World;
-use duet_engine::Engine;
 use duet_engine::reconcile::CompareOptions;
+use duet_engine::{Clock, Engine, orders};
 use duet_map::side::Side;
 use duet_store::change::{ParkReason, ParkedFilter};
+use duet_store::lifecycle::{Queue, Wanted};
 use duet_store::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +28,9 @@ use std::time::Duration;
 
 /// How often people mend what is parked before it counts as beyond mending.
 const MENDING: usize = 10;
+
+/// How often maps that a rule paused may need another while before they are taken to rest for ever.
+const TRIALS: usize = 12;
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +151,47 @@ impl<'a> Run<'a> {
 
     /// Everything that is on its way arrives.
     fn settle(&self, beside: &mut Option<Task<'_, ()>>) -> Result<(), String> {
+        self.outlast_rules(beside)?;
+        self.arrive(beside)?;
+        if self.plan.settings.alerts.is_empty() {
+            return Ok(());
+        }
+        // What arrives may set a rule off once more.
+        self.outlast_rules(beside)?;
+        self.arrive(beside)
+    }
+
+    /// Maps that a rule paused go on by themselves, and people start those that one stopped.
+    fn outlast_rules(&self, beside: &mut Option<Task<'_, ()>>) -> Result<(), String> {
+        if self.plan.settings.alerts.is_empty() {
+            return Ok(());
+        }
+        for _ in 0..TRIALS {
+            let mut held = Vec::new();
+            self.alone(beside, async {
+                let orders = self.store.orders().await.map_err(|e| e.to_string())?;
+                held = orders;
+                held.retain(|order| order.wanted != Wanted::Run);
+                let stopped = held.iter().filter(|order| order.wanted == Wanted::Stop);
+                let stopped: Vec<String> = stopped.map(|order| order.map.clone()).collect();
+                let now = self.world.timeline.now();
+                orders::resume(&*self.store, &stopped, Queue::CatchUp, now)
+                    .await
+                    .map_err(|e| e.to_string())
+            })?;
+            if held.is_empty() {
+                return Ok(());
+            }
+            let done = &AtomicBool::new(true);
+            let patience = Duration::from_secs(100);
+            self.alone(beside, self.host.live(done, patience))?;
+        }
+        let what = "a map stays paused although nothing is wrong any more";
+        self.world.ledger().violated("paused maps go on", what);
+        Ok(())
+    }
+
+    fn arrive(&self, beside: &mut Option<Task<'_, ()>>) -> Result<(), String> {
         let faults = ParkedFilter {
             reason: Some(ParkReason::Fault),
             ..ParkedFilter::default()

@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+/// How many times as long as a life may last Duet may take to come through one.
+const OFTEN: u32 = 10;
+
 /// The machine that Duet runs on.
 pub(crate) struct Host<'a> {
     plan: &'a Plan,
@@ -64,6 +67,12 @@ impl<'a> Host<'a> {
         mutation: Option<Mutation>,
     ) -> Self {
         let mut settings = plan.settings.clone();
+        if let Some(mutation) = mutation {
+            mutation.spoil_rules(&mut settings.alerts);
+            if mutation == Mutation::WholeQueue {
+                settings.round = usize::MAX;
+            }
+        }
         let ledger = world.ledger.clone();
         settings.failpoints = Failpoints::new(move |point| {
             ledger
@@ -96,11 +105,18 @@ impl<'a> Host<'a> {
     }
 
     fn reading(&self) -> Reading {
-        Reading::new(self.world.clone(), self.plan, self.settings.clone())
+        Reading::new(
+            self.world.clone(),
+            self.plan,
+            self.settings.clone(),
+            self.mutation,
+        )
     }
 
     /// An engine over the maps as they are.
     pub(crate) fn engine(&self) -> Result<Engine, String> {
+        // Work that is no session answers no rules.
+        self.world.ledger().rules.end();
         Ok(Engine::new(Parts {
             project: self.reading().project()?,
             systems: self.systems(),
@@ -116,6 +132,7 @@ impl<'a> Host<'a> {
         if self.plan.operations.is_none() {
             return Ok(Process::One(self.engine().map_err(Failure::Words)?));
         }
+        self.world.ledger().rules.begin();
         let reading = self.reading();
         let first = loop {
             match reading.load().await {
@@ -150,7 +167,15 @@ impl<'a> Host<'a> {
     /// its store is full is started again, as a service manager does; one that people stop to tell it
     /// of a new address goes on after they have.
     pub(crate) async fn live(&self, done: &AtomicBool, after: Duration) -> Result<(), String> {
+        let mut begun = None;
         loop {
+            if done.load(Ordering::Relaxed) {
+                let now = self.world.timeline.elapsed();
+                // A store that is full again and again never lets a life last so long.
+                if now > *begun.get_or_insert(now) + after * OFTEN {
+                    return Ok(());
+                }
+            }
             let ended = match self.relink().await {
                 Ok(()) => self.life(done, after).await,
                 Err(error) => Err(error),

@@ -16,11 +16,15 @@ mod writing;
 
 pub use network::{Call, Fault};
 
+use crate::drift::Drift;
+use crate::landscape::kind_of;
 use crate::ledger::Ledger;
 use crate::limits::Limit;
+use crate::memory::{self, Handed};
 use crate::plan::Faults;
 use crate::timeline::Timeline;
 use async_trait::async_trait;
+use duet_engine::{Clock, ErrorClass};
 use duet_map::diagnostic::Code;
 use duet_map::record::{Record, RecordId};
 use duet_map::schema::{SchemaSet, SchemaSource, TableSchema};
@@ -150,6 +154,10 @@ pub struct ModelSystem {
     timeline: Arc<Timeline>,
     network: Network,
     witness: Witness,
+    /// Columns that are not as they were for a while.
+    drifts: Vec<Drift>,
+    /// When nobody answered the last time that somebody asked whether the system is there.
+    missed_probe: Mutex<Option<Duration>>,
     /// What the system says of its tables, when that is not how they are.
     published: Mutex<Option<SchemaSet>>,
     state: Mutex<State>,
@@ -183,6 +191,8 @@ impl ModelSystem {
                 timeline,
                 ledger,
             },
+            drifts: Vec::new(),
+            missed_probe: Mutex::default(),
             published: Mutex::default(),
             state: Mutex::default(),
         }
@@ -211,6 +221,49 @@ impl ModelSystem {
     pub fn ruled(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
+    }
+
+    /// Columns are not as they were for a while, until everything heals.
+    #[must_use]
+    pub fn drifting(mut self, drifts: Vec<Drift>) -> Self {
+        self.drifts = drifts;
+        self
+    }
+
+    /// What nobody can read or write in a table now.
+    fn closed(&self, table: &str) -> impl Iterator<Item = &Drift> {
+        let now = self.timeline.elapsed();
+        let healed = self.network.is_healed();
+        self.drifts
+            .iter()
+            .filter(move |drift| !healed && drift.table == table && drift.is_closed(now))
+    }
+
+    /// Refuses whoever names a column that is not there as it was.
+    fn names<'a>(
+        &self,
+        table: &str,
+        named: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<(), SystemError> {
+        let mut closed = self.closed(table);
+        let refused = closed.find_map(|drift| drift.refuse(named.clone()));
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// What people can type into a table now.
+    fn typed(&self, table: &str, mut columns: Row) -> Row {
+        for drift in self.closed(table) {
+            columns.0.remove(drift.column);
+        }
+        columns
+    }
+
+    /// When nobody answered the last time that somebody asked whether the system is there.
+    pub fn missed_probe(&self) -> Option<Duration> {
+        *self
+            .missed_probe
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records tell when they were modified, by a clock that follows the world's and is wrong by so
@@ -272,6 +325,11 @@ impl ModelSystem {
         self.network.heal();
     }
 
+    /// Whether nothing goes wrong any more.
+    pub(crate) fn is_healed(&self) -> bool {
+        self.network.is_healed()
+    }
+
     /// Writes down what happens to the next calls of a kind.
     pub fn inject(&self, call: Call, faults: impl IntoIterator<Item = Fault>) {
         self.network.inject(call, faults);
@@ -298,7 +356,19 @@ impl ModelSystem {
             .published
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        published.clone().unwrap_or_else(|| self.schemas.clone())
+        let mut schemas = published.clone().unwrap_or_else(|| self.schemas.clone());
+        let now = self.timeline.elapsed();
+        for drift in &self.drifts {
+            if !self.network.is_healed() && drift.is_on(now) {
+                drift.change(&mut schemas);
+            }
+        }
+        schemas
+    }
+
+    /// What the system says of its tables when nothing happens to them.
+    pub(crate) fn lasting_schemas(&self) -> SchemaSet {
+        self.schemas.clone()
     }
 
     /// Somebody changes what the system says of its tables.
@@ -323,7 +393,8 @@ impl ModelSystem {
     }
 
     /// A person creates a record. `None`: the system refuses it.
-    pub fn create(&self, table: &str, mut row: Row) -> Option<RecordId> {
+    pub fn create(&self, table: &str, row: Row) -> Option<RecordId> {
+        let mut row = self.typed(table, row);
         let state = &mut *self.state();
         self.allocate(state, table, &mut row);
         let id = if self.quirks.modern {
@@ -343,6 +414,10 @@ impl ModelSystem {
 
     /// A person changes columns of a record. `false`: the system refuses it.
     pub fn edit(&self, table: &str, id: &RecordId, columns: Row) -> bool {
+        let columns = self.typed(table, columns);
+        if columns.is_empty() && !self.drifts.is_empty() {
+            return false;
+        }
         let state = &mut *self.state();
         let Some(stored) = state.rows.get(&(table.to_owned(), id.0.clone())) else {
             return false;
@@ -440,11 +515,19 @@ impl System for ModelSystem {
     }
 
     async fn probe(&self) -> Result<(), SystemError> {
-        self.network.request(Call::Find).await.map(drop)
+        let answer = self.network.request(Call::Find).await;
+        if answer.is_err() {
+            let missed = &mut *self
+                .missed_probe
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *missed = Some(self.timeline.elapsed());
+        }
+        answer.map(drop)
     }
 
     async fn schema(&self, table: &str) -> Result<TableSchema, SystemError> {
-        self.schemas
+        self.schemas()
             .table(table)
             .cloned()
             .ok_or_else(|| SystemError::new(Class::FixMap, Code(3020), "no such table"))
@@ -452,21 +535,24 @@ impl System for ModelSystem {
 
     async fn snapshot(&self, request: &SnapshotRequest) -> Result<Page, SystemError> {
         let way = self.network.request(Call::Snapshot).await?;
+        self.names(&request.table, request.columns.iter().map(String::as_str))?;
         self.network.answer(way, self.page(request)).await
     }
 
     async fn changes_from_now(
         &self,
-        _table: &str,
-        _columns: &[String],
+        table: &str,
+        columns: &[String],
     ) -> Result<Cursor, SystemError> {
         let way = self.network.request(Call::Changes).await?;
+        self.names(table, columns.iter().map(String::as_str))?;
         let now = self.state().log.len();
         self.network.answer(way, Cursor(now.to_string())).await
     }
 
     async fn changes(&self, request: &ChangesRequest) -> Result<Changes, SystemError> {
         let way = self.network.request(Call::Changes).await?;
+        self.names(&request.table, request.columns.iter().map(String::as_str))?;
         if self.network.chance(self.network.faults.expired_cursor) {
             self.ledger().count("expired cursor");
             return Err(network::expired());
@@ -477,10 +563,14 @@ impl System for ModelSystem {
     async fn fetch(
         &self,
         table: &str,
-        _columns: &[String],
+        columns: &[String],
         ids: &[RecordId],
     ) -> Result<Vec<Option<Record>>, SystemError> {
+        if self.recorded {
+            memory::handed(&mut self.ledger(), Handed::Fetched, ids.len());
+        }
         let way = self.network.request(Call::Fetch).await?;
+        self.names(table, columns.iter().map(String::as_str))?;
         let records = {
             let state = &*self.state();
             ids.iter()
@@ -502,10 +592,13 @@ impl System for ModelSystem {
     async fn find(
         &self,
         table: &str,
-        _columns: &[String],
+        columns: &[String],
         finds: &[Find],
     ) -> Result<Vec<Found>, SystemError> {
         let way = self.network.request(Call::Find).await?;
+        let searched = finds.iter().flat_map(|find| &find.equal);
+        let searched = searched.map(|(path, _)| path.as_str());
+        self.names(table, columns.iter().map(String::as_str).chain(searched))?;
         let found = self.search(table, finds);
         self.network.answer(way, found).await
     }
@@ -522,9 +615,12 @@ impl System for ModelSystem {
     async fn write(
         &self,
         table: &str,
-        _columns: &[String],
+        columns: &[String],
         writes: Vec<Write>,
     ) -> Vec<Result<Written, SystemError>> {
+        if self.recorded {
+            memory::handed(&mut self.ledger(), Handed::Written, writes.len());
+        }
         let mut answers = Vec::with_capacity(writes.len());
         let mut torn = false;
         // A bulk is one request.
@@ -546,13 +642,24 @@ impl System for ModelSystem {
             }
             let answer = match self.network.request(Call::Write).await {
                 Ok(way) => {
-                    let applied = self.apply(&mut self.state(), table, write);
+                    let named = columns.iter().map(String::as_str);
+                    let applied = match self.names(table, named) {
+                        Ok(()) => self.apply(&mut self.state(), table, write),
+                        Err(error) => Err(error),
+                    };
                     let answer = self.network.answer(way, applied).await;
                     answer.and_then(|applied| applied)
                 }
                 Err(error) => Err(error),
             };
             answers.push(answer);
+        }
+        let errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+        let errors = errors.filter(|error| ErrorClass::of(error) == Some(ErrorClass::Application));
+        let map = kind_of(self.side, table).map_or("companies", |kind| kind.map);
+        for _ in errors {
+            let now = self.timeline.now();
+            self.ledger().rules.error(map, now);
         }
         answers
     }

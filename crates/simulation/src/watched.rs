@@ -3,7 +3,9 @@
 //! may die between two steps as well as between a commit and what follows it.
 
 use crate::checks;
+use crate::drift;
 use crate::landscape::{CUSTOMERS, kind_of};
+use crate::memory::{self, Handed};
 use crate::mutation::Mutation;
 use crate::system::tracked_text;
 use crate::timeline::step_aside;
@@ -13,17 +15,21 @@ use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_store::StoreError;
 use duet_store::accounting::AuditLine;
-use duet_store::change::{Amendment, Change, ChangeKind, NewChange, Park, Parked, ParkedFilter};
+use duet_store::change::{
+    Amendment, Change, ChangeKind, NewChange, Park, ParkReason, Parked, ParkedFilter,
+};
 use duet_store::conflict::{
     Conflict, ConflictFilter, Decision, FieldConflict, NewConflict, OpenConflict,
 };
 use duet_store::health::Health;
 use duet_store::intent::{Intent, Sent};
-use duet_store::lifecycle::{Alert, Columns, Definition, Order, Queue};
+use duet_store::lifecycle::{Alert, Cause, Columns, Definition, Order, Queue, Wanted};
 use duet_store::pair::{Pair, PairBody};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
-use duet_store::store::{Activity, Capture, Created, MapStatus, Store, StoredNotice, Waiting};
+use duet_store::store::{
+    Activity, Capture, Created, MapState, MapStatus, Store, StoredNotice, Waiting,
+};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -197,6 +203,24 @@ impl WatchedStore {
         Ok(())
     }
 
+    /// Counts what our own checks refuse, as rules do.
+    async fn count_errors(
+        &self,
+        settlements: &[Settlement],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let refused = [ParkReason::Validation, ParkReason::Oscillating];
+        for settlement in settlements {
+            if let Outcome::Parked { park, .. } = &settlement.outcome
+                && refused.contains(&park.reason)
+            {
+                let map = self.map_of(settlement).await?;
+                self.world.ledger().rules.error(&map, now);
+            }
+        }
+        Ok(())
+    }
+
     /// Notes that people gave a change up.
     async fn renounce(&self, seq: i64, pair: Option<&PairBody>) -> Result<(), StoreError> {
         let Some(change) = self.inner.change(seq).await? else {
@@ -335,6 +359,11 @@ impl Store for WatchedStore {
             step_aside().await;
         }
         self.check_cursors(&capture).await?;
+        memory::handed(
+            &mut self.world.ledger(),
+            Handed::Journaled,
+            capture.changes.len(),
+        );
         for change in &capture.changes {
             self.tell(format!(
                 "journaled {} {} {} {:?} at tick {}",
@@ -380,8 +409,18 @@ impl Store for WatchedStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<Change>, StoreError> {
+        drift::works(&self.world, map);
+        {
+            let ledger = &mut *self.world.ledger();
+            let mut broken = ledger.rules.overdue(now);
+            broken.extend(ledger.rules.works(map));
+            ledger.note(broken);
+            memory::handed(ledger, Handed::Asked, limit);
+        }
         step_aside().await;
-        self.inner.due(map, limit, now).await
+        let changes = self.inner.due(map, limit, now).await?;
+        memory::handed(&mut self.world.ledger(), Handed::Taken, changes.len());
+        Ok(changes)
     }
 
     async fn next_due(&self, map: &str) -> Result<Option<Timestamp>, StoreError> {
@@ -428,6 +467,8 @@ impl Store for WatchedStore {
         mut settlements: Vec<Settlement>,
         now: Timestamp,
     ) -> Result<Vec<Settled>, StoreError> {
+        self.count_errors(&settlements, now).await?;
+        memory::handed(&mut self.world.ledger(), Handed::Settled, settlements.len());
         step_aside().await;
         self.room()?;
         if let Some(mutation) = self.mutation {
@@ -589,6 +630,24 @@ impl Store for WatchedStore {
         self.world
             .ledger()
             .reached("state", &format!("{:?}", status.state));
+        let ordered = self.inner.orders().await?;
+        let ordered = ordered
+            .iter()
+            .any(|order| order.map == status.map && order.wanted != Wanted::Run);
+        let rests = [
+            MapState::Paused,
+            MapState::ErrorPaused,
+            MapState::NotRunning,
+        ];
+        if ordered && rests.contains(&status.state) {
+            self.world.ledger().rules.rests(&status.map);
+        }
+        if status.state == MapState::ErrorPaused {
+            if !ordered {
+                let error = status.error.as_deref().unwrap_or_default();
+                drift::paused(&self.world, &status.map, error);
+            }
+        }
         self.tell(format!(
             "shows {} as {:?}{}",
             status.map,
@@ -620,8 +679,14 @@ impl Store for WatchedStore {
                 order.queue = Queue::Discard;
             }
         }
-        self.inner.set_orders(orders).await?;
-        self.pace().await
+        if self.mutation == Some(Mutation::DisobeyRule) {
+            orders.retain(|order| order.cause != Cause::Alert || order.wanted == Wanted::Run);
+        }
+        self.inner.set_orders(orders.clone()).await?;
+        self.world.ledger().rules.ordered(&orders);
+        let paced = self.pace().await;
+        self.world.ledger().rules.tried(&orders);
+        paced
     }
 
     async fn orders(&self) -> Result<Vec<Order>, StoreError> {
@@ -675,18 +740,47 @@ impl Store for WatchedStore {
         if definition.map == CUSTOMERS.map {
             let text = definition.text.to_uppercase();
             let open = CUSTOMERS.tracked.iter().filter(|columns| {
-                let line = format!("- {} =", columns.left.to_uppercase());
-                !text.contains(&line)
+                let left = columns.left.to_uppercase();
+                let short = format!("- {left} =");
+                let long = [format!("LEFT: {left},"), format!("LEFT: {left}\n")];
+                !text.contains(&short) && long.iter().all(|line| !text.contains(line))
             });
-            self.world.ledger().uncarried = open
+            let open: BTreeSet<_> = open
                 .flat_map(|columns| [columns.left, columns.right])
                 .collect();
+            let known = self.inner.definitions().await?;
+            let known = known.iter().any(|one| one.map == CUSTOMERS.map);
+            let ledger = &mut *self.world.ledger();
+            ledger.once_uncarried.extend(open.iter().copied());
+            if known {
+                let gone: Vec<_> = open.difference(&ledger.uncarried).copied().collect();
+                ledger.withdrawn.extend(gone);
+            }
+            ledger.uncarried = open;
         }
+        let (map, companies) = (definition.map.clone(), definition.companies.clone());
         self.inner.define(definition, forget).await?;
+        if map != "companies" {
+            let ledger = &mut *self.world.ledger();
+            if let Some(change) = ledger.scope.taken_up(&map, &companies) {
+                ledger.reached("scope", change);
+            }
+        }
         self.pace().await
     }
 
     async fn add_alert(&self, alert: Alert) -> Result<(), StoreError> {
+        let orders = self.inner.orders().await?;
+        let map = alert.map.as_deref().unwrap_or_default();
+        let order = orders.iter().find(|order| order.map == map);
+        {
+            let ledger = &mut *self.world.ledger();
+            ledger.reached("alert", &format!("{}: {}", alert.action, alert.rule));
+            let broken = ledger.rules.alert(&alert);
+            ledger.note(broken);
+            ledger.rules.has_to_obey(&alert, order);
+        }
+        self.tell(format!("alerts of {map}: {}, {}", alert.rule, alert.action));
         self.inner.add_alert(alert).await
     }
 

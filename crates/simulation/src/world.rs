@@ -1,5 +1,7 @@
 //! Everything that exists apart from the engine: time, both systems and what people know.
 
+use crate::alerts::Rules;
+use crate::drift::Drift;
 use crate::files::Files;
 use crate::landscape::{COMPANIES, CUSTOMERS, left_schemas, right_schemas};
 use crate::ledger::Ledger;
@@ -37,6 +39,10 @@ pub struct World {
     pub removals: Option<Removals>,
     /// The master of the maps.
     pub master: Side,
+    /// Columns that are not as they were for a while.
+    pub drifts: Vec<Drift>,
+    /// How often schemas are read again.
+    pub refresh_every: Duration,
     /// Two moments that are no further apart than this count as one.
     pub skew: Duration,
     /// Whether operators or clerks are at work, so that every order takes its time.
@@ -96,7 +102,10 @@ impl World {
     /// The world that a plan asks for, still empty.
     pub fn new(plan: &Plan) -> Self {
         let timeline = Arc::new(Timeline::default());
-        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let mut ledger = Ledger::default();
+        ledger.round = plan.settings.round;
+        ledger.rules = Rules::new(plan.settings.alerts.clone());
+        let ledger = Arc::new(Mutex::new(ledger));
         let system = |side: Side, quirks, schemas| {
             let seed = plan.seed.wrapping_mul(2) + u64::from(side == Side::Right);
             let system = ModelSystem::new(
@@ -108,6 +117,8 @@ impl World {
                 ledger.clone(),
                 seed ^ 0x006e_6574_776f_726b,
             );
+            let drifts = plan.drifts.iter().filter(|drift| drift.side == side);
+            let system = system.drifting(drifts.cloned().collect());
             let system = match &plan.policies {
                 None => system,
                 Some(policies) => system.dated(SignedDuration::from_millis(policies.clocks[side])),
@@ -162,12 +173,15 @@ impl World {
             policies: plan.policies.clone(),
             removals: plan.removals.clone(),
             master: plan.master,
+            drifts: plan.drifts.clone(),
+            refresh_every: plan.settings.refresh_every,
             skew: plan.settings.clock_skew,
             operated: plan.operations.is_some()
                 || plan.policies.is_some()
                 || plan.removals.is_some(),
             files: Mutex::new(Files {
                 lacks: plan.operations.as_ref().and_then(|one| one.lacks),
+                revision: 0,
                 companies: COMPANIES.map(str::to_owned).to_vec(),
             }),
             calls: Mutex::default(),
@@ -185,6 +199,11 @@ impl World {
     /// What operators have written down.
     pub fn files(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a company is in the scope that is written down.
+    pub fn covers(&self, company: &str) -> bool {
+        self.files().companies.iter().any(|one| one == company)
     }
 
     /// What operators ask of the process that runs Duet.

@@ -51,6 +51,21 @@ impl Witness {
             "{at:>9.3} {:5} {table} {id} {who} {what}",
             self.side
         ));
+        if let Some(row) = after
+            && table == "cdm_companies"
+        {
+            ledger.scope.learn(id, row);
+        }
+        if let By::Duet { .. } = by
+            && let Some(row) = before.or(after)
+            && let Some(company) = ledger.scope.outside(self.side, table, row)
+        {
+            let what = format!(
+                "{} {table} {id}: Duet wrote although {company} is outside the scope",
+                self.side
+            );
+            ledger.violated("scope", what);
+        }
         match by {
             By::Person => ledger.count("edits"),
             By::Duet { .. } => ledger.count("writes"),
