@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long what follows from a rule may take: an answer may be on its way, and a round goes on to
 /// its end.
-const SOON: SignedDuration = SignedDuration::from_secs(90);
+const SOON: SignedDuration = SignedDuration::from_secs(60);
 
 /// Rules as people write them.
 pub fn draw(random: &mut StdRng) -> Vec<Rule> {

@@ -17,7 +17,6 @@ use duet_systems::{
     SystemError, Write, Written,
 };
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A bug on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +69,8 @@ pub enum Mutation {
     PauseAll,
     /// A rule fires one error too early.
     EagerRule,
-    /// Errors are forgotten before a rule has counted them.
-    ForgetErrors,
+    /// A rule fires one error too late.
+    LateRule,
     /// What a rule orders is not done.
     DisobeyRule,
     /// A round takes everything that is pending.
@@ -105,7 +104,7 @@ impl Mutation {
         Self::OverlookDrift,
         Self::PauseAll,
         Self::EagerRule,
-        Self::ForgetErrors,
+        Self::LateRule,
         Self::DisobeyRule,
         Self::WholeQueue,
     ];
@@ -123,7 +122,7 @@ impl Mutation {
         for rule in rules {
             match self {
                 Self::EagerRule => rule.when.count = rule.when.count.saturating_sub(1).max(1),
-                Self::ForgetErrors => rule.when.within = Duration::from_millis(1),
+                Self::LateRule => rule.when.count += 1,
                 _ => {}
             }
         }

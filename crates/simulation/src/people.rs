@@ -253,7 +253,13 @@ impl<'a> People<'a> {
     /// A name; now and then one that fits on this side only.
     fn name(&mut self, side: Side) -> String {
         let name = self.fresh("name-");
-        if self.random.random_bool(0.03) && LONGEST_NAME[side] > LONGEST_NAME[side.other()] {
+        // Where rules count errors, people make more of them.
+        let share = if self.plan.settings.alerts.is_empty() {
+            0.03
+        } else {
+            0.2
+        };
+        if self.random.random_bool(share) && LONGEST_NAME[side] > LONGEST_NAME[side.other()] {
             let fill = "x".repeat(usize::try_from(LONGEST_NAME[side]).unwrap_or_default());
             return format!("{name}{fill}")
                 .chars()

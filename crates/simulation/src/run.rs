@@ -166,9 +166,16 @@ impl<'a> Run<'a> {
         if self.plan.settings.alerts.is_empty() {
             return Ok(());
         }
-        for _ in 0..TRIALS {
-            let mut held = Vec::new();
+        let mut menders = Menders::new(self.plan, &self.world);
+        for trial in 0..TRIALS {
+            let (mut held, mut wrong) = (Vec::new(), Vec::new());
             self.alone(beside, async {
+                let invalid = ParkedFilter {
+                    reason: Some(ParkReason::Validation),
+                    ..ParkedFilter::default()
+                };
+                let parked = self.store.parked(&invalid, 1_000).await;
+                wrong = parked.map_err(|e| e.to_string())?;
                 let orders = self.store.orders().await.map_err(|e| e.to_string())?;
                 held = orders;
                 held.retain(|order| order.wanted != Wanted::Run);
@@ -181,6 +188,10 @@ impl<'a> Run<'a> {
             })?;
             if held.is_empty() {
                 return Ok(());
+            }
+            // What set the rule off once does so again, until somebody does something about it.
+            for park in wrong.iter().filter(|_| trial > 0) {
+                menders.mend(park);
             }
             let done = &AtomicBool::new(true);
             let patience = Duration::from_secs(100);

@@ -630,23 +630,22 @@ impl Store for WatchedStore {
         self.world
             .ledger()
             .reached("state", &format!("{:?}", status.state));
-        let ordered = self.inner.orders().await?;
-        let ordered = ordered
-            .iter()
-            .any(|order| order.map == status.map && order.wanted != Wanted::Run);
-        let rests = [
-            MapState::Paused,
-            MapState::ErrorPaused,
-            MapState::NotRunning,
-        ];
-        if ordered && rests.contains(&status.state) {
+        let orders = self.inner.orders().await?;
+        let order = orders.iter().find(|order| order.map == status.map);
+        let error = status.error.as_deref().unwrap_or_default();
+        let by_rule = error.starts_with("an alert:");
+        let rests = order.is_some_and(|order| match (order.wanted, order.cause) {
+            (Wanted::Run, _) => false,
+            (Wanted::Stop, _) => status.state == MapState::NotRunning,
+            (Wanted::Pause, Cause::Alert) => status.state == MapState::ErrorPaused && by_rule,
+            (Wanted::Pause, Cause::Person) => status.state == MapState::Paused,
+        });
+        if rests {
             self.world.ledger().rules.rests(&status.map);
         }
-        if status.state == MapState::ErrorPaused {
-            if !ordered {
-                let error = status.error.as_deref().unwrap_or_default();
-                drift::paused(&self.world, &status.map, error);
-            }
+        let runs = order.is_none_or(|order| order.wanted == Wanted::Run);
+        if status.state == MapState::ErrorPaused && runs && !by_rule {
+            drift::paused(&self.world, &status.map, error);
         }
         self.tell(format!(
             "shows {} as {:?}{}",
@@ -775,7 +774,8 @@ impl Store for WatchedStore {
         let order = orders.iter().find(|order| order.map == map);
         {
             let ledger = &mut *self.world.ledger();
-            ledger.reached("alert", &format!("{}: {}", alert.action, alert.rule));
+            let class = alert.rule.split_whitespace().nth(1).unwrap_or_default();
+            ledger.reached("alert", &format!("{}, {class}", alert.action));
             let broken = ledger.rules.alert(&alert);
             ledger.note(broken);
             ledger.rules.has_to_obey(&alert, order);
