@@ -177,40 +177,50 @@ impl Core {
         tick: i64,
         origin: Origin,
     ) -> Result<Vec<NewChange>, EngineError> {
-        let mut changes = Vec::new();
-        for place in &used.maps {
-            let Some(map) = self.project.maps().get(*place) else {
-                continue;
+        let maps: Vec<&CompiledMap> = used
+            .maps
+            .iter()
+            .filter_map(|place| self.project.maps().get(*place))
+            .map(AsRef::as_ref)
+            .filter(|map| self.lifecycle.captures(map.id()))
+            .collect();
+        let Some((last, others)) = maps.split_last() else {
+            return Ok(Vec::new());
+        };
+        let mut changes = Vec::with_capacity(seen.len() * maps.len());
+        let addressed = |map: &CompiledMap, sighting: Seen, key: Key| {
+            let (record, kind) = match sighting {
+                Seen::Deleted(id) => (id, ChangeKind::Delete),
+                Seen::Upserted(record) => (
+                    record.id,
+                    ChangeKind::Upsert {
+                        row: project(map, side, record.row),
+                        version: record.version,
+                        modified: record.modified,
+                        by: record.modified_by,
+                    },
+                ),
             };
-            if !self.lifecycle.captures(map.id()) {
-                continue;
+            NewChange {
+                map: map.id().to_owned(),
+                side,
+                key,
+                record,
+                kind,
+                tick,
+                origin,
+                amendment: Amendment::default(),
             }
+        };
+        for map in others {
             let keys = self.keys(map, side, &seen).await?;
-            for (sighting, key) in seen.iter().zip(keys) {
-                let (record, kind) = match sighting {
-                    Seen::Deleted(id) => (id.clone(), ChangeKind::Delete),
-                    Seen::Upserted(record) => (
-                        record.id.clone(),
-                        ChangeKind::Upsert {
-                            row: project(map, side, &record.row),
-                            version: record.version.clone(),
-                            modified: record.modified,
-                            by: record.modified_by.clone(),
-                        },
-                    ),
-                };
-                changes.push(NewChange {
-                    map: map.id().to_owned(),
-                    side,
-                    key,
-                    record,
-                    kind,
-                    tick,
-                    origin,
-                    amendment: Amendment::default(),
-                });
-            }
+            let read = seen.iter().zip(keys);
+            changes.extend(read.map(|(sighting, key)| addressed(map, sighting.clone(), key)));
         }
+        // A page may be large: the last map takes its rows instead of copying them.
+        let keys = self.keys(last, side, &seen).await?;
+        let read = seen.into_iter().zip(keys);
+        changes.extend(read.map(|(sighting, key)| addressed(last, sighting, key)));
         Ok(changes)
     }
 
@@ -223,24 +233,25 @@ impl Core {
         seen: &[Seen],
     ) -> Result<Vec<Key>, EngineError> {
         let records: Vec<RecordId> = seen.iter().map(|seen| id_of(seen).clone()).collect();
-        let pairs = self.store.pairs_by_record(map.id(), side, &records).await?;
+        // A pair carries both its images, and only its key is wanted.
+        let mut known = HashMap::with_capacity(records.len());
+        for bite in records.chunks(self.settings.round.max(1)) {
+            let pairs = self.store.pairs_by_record(map.id(), side, bite).await?;
+            let keys = pairs.into_iter().map(|(id, pair)| (id, pair.body.key));
+            known.extend(keys);
+        }
         let unpaired: Vec<RecordId> = records
             .iter()
-            .filter(|record| !pairs.contains_key(*record))
+            .filter(|record| !known.contains_key(*record))
             .cloned()
             .collect();
         let pending = self.store.pending_keys(map.id(), side, &unpaired).await?;
+        known.extend(pending);
 
-        let known = |record: &RecordId| {
-            pairs
-                .get(record)
-                .map(|pair| pair.body.key.clone())
-                .or_else(|| pending.get(record).cloned())
-        };
         let rows: Vec<(&RecordId, &Row)> = seen
             .iter()
             .filter_map(|seen| match seen {
-                Seen::Upserted(record) if known(&record.id).is_none() => {
+                Seen::Upserted(record) if !known.contains_key(&record.id) => {
                     Some((&record.id, &record.row))
                 }
                 _ => None,
@@ -250,7 +261,9 @@ impl Core {
         Ok(records
             .iter()
             .map(|record| {
-                known(record)
+                known
+                    .get(record)
+                    .cloned()
                     .or_else(|| computed.remove(record))
                     .unwrap_or_else(|| unresolved_key(record))
             })
@@ -298,9 +311,9 @@ fn id_of(seen: &Seen) -> &RecordId {
 }
 
 /// The columns of a row that a map reads; the table may have been read for other maps too.
-fn project(map: &CompiledMap, side: Side, row: &Row) -> Row {
-    map.columns(side)
-        .iter()
-        .filter_map(|column| Some((column.clone(), row.get(column)?.clone())))
+fn project(map: &CompiledMap, side: Side, mut row: Row) -> Row {
+    let columns = map.columns(side).iter();
+    columns
+        .filter_map(|column| row.0.remove_entry(column))
         .collect()
 }

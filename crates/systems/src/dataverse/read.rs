@@ -64,8 +64,8 @@ impl Dataverse {
         })?;
         let records = rows
             .value
-            .iter()
-            .map(|row| selection.read(self.connection.name(), row))
+            .into_iter()
+            .map(|row| selection.read(self.connection.name(), &row))
             .collect::<Result<_, _>>()?;
         let next = self.position(&position, rows.next.as_deref())?;
         let changes_from = self.position(&position, rows.delta.as_deref())?;
@@ -182,8 +182,8 @@ impl Dataverse {
         let rows = rows.map_err(|error| refusal::of_stored_position(&table.set, error))?;
         let mut seen = rows
             .value
-            .iter()
-            .map(|row| self.read_change(&table, &reads, row))
+            .into_iter()
+            .map(|row| self.read_change(&table, &reads, &row))
             .collect::<Result<Vec<_>, _>>()?;
         if !covered {
             seen = self.read_again(&table, &request.columns, seen).await?;

@@ -204,12 +204,15 @@ impl Paged for Reader<'_> {
             .and_then(http_date)
             .unwrap_or_else(|| finops.connection.timing().now());
         let rows: Rows = answer.json(self.system())?;
+        // Text, JSON and records of a page are large: each goes as soon as the next is there.
+        drop(answer);
+        let more = rows.next.is_some() || rows.value.len() >= size;
         Ok(Answered {
-            more: rows.next.is_some() || rows.value.len() >= size,
+            more,
             records: rows
                 .value
-                .iter()
-                .map(|row| selection.read(self.system(), row))
+                .into_iter()
+                .map(|row| selection.read(self.system(), &row))
                 .collect::<Result<_, _>>()?,
             now,
         })

@@ -67,8 +67,8 @@ impl OData {
         let (rows, next) = self.tracked_page(table, &position).await?;
         let records = rows
             .value
-            .iter()
-            .map(|row| selection.read(system, row, None))
+            .into_iter()
+            .map(|row| selection.read(system, &row, None))
             .collect::<Result<_, _>>()?;
         Ok(match next {
             Onward::Page(next) => Page {

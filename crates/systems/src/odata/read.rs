@@ -208,17 +208,16 @@ impl Paged for Reader<'_> {
             .and_then(http_date)
             .unwrap_or_else(|| odata.connection.timing().now());
         let rows: Rows = answer.json(self.system())?;
+        // Text, JSON and records of a page are large: each goes as soon as the next is there.
+        drop(answer);
+        let more = rows.next.is_some() || rows.value.len() >= size;
         let records = rows
             .value
-            .iter()
-            .map(|row| selection.read(self.system(), row, None))
+            .into_iter()
+            .map(|row| selection.read(self.system(), &row, None))
             .collect::<Result<Vec<_>, _>>()?;
         check_order(self.system(), table, ask, &records)?;
-        Ok(Answered {
-            more: rows.next.is_some() || rows.value.len() >= size,
-            records,
-            now,
-        })
+        Ok(Answered { more, records, now })
     }
 
     async fn fetch(
