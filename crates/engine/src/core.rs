@@ -1,7 +1,7 @@
 //! What every part of the engine shares: project, systems, store, clock and logical time.
 
 use crate::breaker::Guarded;
-use crate::clock::Clock;
+use crate::clock::{Clock, Steady};
 use crate::error::EngineError;
 use crate::lifecycle::Lifecycle;
 use crate::progress::{Event, Progress};
@@ -9,6 +9,7 @@ use crate::project::Project;
 use crate::settings::Settings;
 use duet_map::side::{PerSide, Side};
 use duet_store::Store;
+use duet_store::store::LONGEST_PAUSE;
 use duet_systems::{System, SystemError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -80,6 +81,7 @@ impl Core {
                 .map(|used| (used.table.clone(), tokio::sync::Mutex::new(())))
                 .collect()
         });
+        let clock = Steady::over(clock);
         let lifecycle = Lifecycle::new(&project, &settings);
         let breakers = PerSide::from_fn(|side| {
             let system = systems[side].clone();
@@ -210,6 +212,7 @@ impl Core {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .random_range(0.75..1.25_f64);
-        asked.unwrap_or_default().max(doubled.mul_f64(jitter))
+        let pause = asked.unwrap_or_default().max(doubled.mul_f64(jitter));
+        pause.min(LONGEST_PAUSE)
     }
 }

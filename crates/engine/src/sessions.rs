@@ -7,7 +7,7 @@
 //! and the others go on; when the schema is back, the next look takes the map in again, and its
 //! tables are read whole for it, because nothing was captured for it meanwhile.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Steady};
 use crate::definition;
 use crate::engine::{Engine, Parts};
 use crate::error::EngineError;
@@ -98,7 +98,8 @@ enum Next {
 
 impl Sessions {
     /// Prepares the first session; nothing runs yet. The maps that cannot run are error-paused.
-    pub async fn new(frame: Frame, first: Loaded) -> Result<Self, EngineError> {
+    pub async fn new(mut frame: Frame, first: Loaded) -> Result<Self, EngineError> {
+        frame.clock = Steady::over(frame.clock);
         let settings = first.settings.clone();
         let (engine, broken) = begin(&frame, first).await?;
         Ok(Self {

@@ -48,7 +48,7 @@ pub fn draw(random: &mut StdRng) -> Vec<Rule> {
 /// What rules have counted, as it looks from outside.
 #[derive(Debug, Default)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    known: Vec<Rule>,
     /// Whether a process runs that counts.
     counts_now: bool,
     /// By rule and map.
@@ -77,20 +77,20 @@ impl Rules {
     /// Nothing is counted yet for these rules.
     pub(crate) fn new(rules: Vec<Rule>) -> Self {
         Self {
-            rules,
+            known: rules,
             ..Self::default()
         }
     }
 
     /// A process begins: what the last one had counted went with it.
     pub(crate) fn begin(&mut self) {
-        *self = Self::new(std::mem::take(&mut self.rules));
+        *self = Self::new(std::mem::take(&mut self.known));
         self.counts_now = true;
     }
 
     /// From now on nobody counts.
     pub(crate) fn end(&mut self) {
-        *self = Self::new(std::mem::take(&mut self.rules));
+        *self = Self::new(std::mem::take(&mut self.known));
     }
 
     /// An error of the class `application` befell a map.
@@ -98,7 +98,7 @@ impl Rules {
         if !self.counts_now {
             return;
         }
-        for (place, rule) in self.rules.iter().enumerate() {
+        for (place, rule) in self.known.iter().enumerate() {
             let of_class = rule.when.class == Some(ErrorClass::Application);
             let watches = rule.maps.is_empty() || rule.maps.iter().any(|one| one == map);
             if !of_class || !watches {
@@ -122,7 +122,7 @@ impl Rules {
         let of_class = |rule: &Rule| rule.when.class == Some(ErrorClass::Application);
         let map = alert.map.clone()?;
         let place = self.due.iter().position(|(place, of, at)| {
-            let rule = self.rules.get(*place);
+            let rule = self.known.get(*place);
             *of == map
                 && *at == alert.at
                 && rule.is_some_and(|rule| {
@@ -134,7 +134,7 @@ impl Rules {
             return None;
         }
         let known = |rule: &&Rule| rule.when.to_string() == alert.rule && of_class(rule);
-        self.rules.iter().find(known)?;
+        self.known.iter().find(known)?;
         let what = format!("{map}: {} at {} and must not", alert.rule, alert.at);
         Some(broken("a rule fires as it says", what))
     }
@@ -189,7 +189,7 @@ impl Rules {
     pub(crate) fn overdue(&mut self, now: Timestamp) -> Vec<Violation> {
         let late = |at: Timestamp| now.duration_since(at) > SOON;
         let mut all = Vec::new();
-        let rules = &self.rules;
+        let rules = &self.known;
         self.due.retain(|(place, map, at)| {
             if !late(*at) {
                 return true;

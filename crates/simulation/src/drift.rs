@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use std::time::Duration;
 
 /// How long a column may be back while its map still shows the reason.
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 
 /// What happens to a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,20 +140,18 @@ pub(crate) fn paused(world: &World, map: &str, error: &str) {
     let named = causes
         .iter()
         .find(|drift| error.contains(&drift.column.to_lowercase()));
-    match named {
-        Some(drift) => ledger.reached("drift", &format!("{:?} noticed", drift.kind)),
-        None => {
-            let what =
-                format!("{map} is error-paused without saying which column changed: {error}");
-            ledger.violated("a pause says why", what);
-        }
+    if let Some(drift) = named {
+        ledger.reached("drift", &format!("{:?} noticed", drift.kind));
+    } else {
+        let what = format!("{map} is error-paused without saying which column changed: {error}");
+        ledger.violated("a pause says why", what);
     }
 }
 
 /// A map works. It must not when a column of it has been gone for longer than it takes to notice.
 pub(crate) fn works(world: &World, map: &str) {
     let now = world.timeline.elapsed();
-    let looks = world.refresh_every + Duration::from_secs(60);
+    let looks = world.refresh_every + Duration::from_mins(1);
     // Nobody can look at schemas while a side does not answer.
     let reached = Side::BOTH.map(|side| world.system(side).missed_probe());
     for drift in &world.drifts {

@@ -15,6 +15,10 @@ use duet_map::side::Side;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// Longest that a change is postponed. One that says otherwise was postponed by a clock that was wrong.
+pub const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What one read of a system puts into the store, in one transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -150,7 +154,7 @@ pub trait Store: Send + Sync {
     /// The oldest pending changes of a map that are due, at most `limit`, at most one for each key:
     /// the first side and record of the key in journal order, and of that record the last change,
     /// with the earlier ones it supersedes (parked ones of the same record included). A key with a
-    /// change that is postponed beyond `now` offers nothing. Asking again before anything settled
+    /// change that is postponed beyond `now`, by [`LONGEST_PAUSE`] at most, offers nothing. Asking again before anything settled
     /// answers the same.
     async fn due(&self, map: &str, limit: usize, now: Timestamp)
     -> Result<Vec<Change>, StoreError>;

@@ -24,7 +24,7 @@ use crate::error::SystemError;
 use crate::timing::Timing;
 use bytes::{Bytes, BytesMut};
 use gate::Gate;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use retry::{Step, Trouble};
 use serde::de::DeserializeOwned;
@@ -353,8 +353,7 @@ impl Connection {
     }
 
     fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
-        let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-        retry::parse_retry_after(text, self.timing.now())
+        retry::asked_pause(headers, self.timing.now())
     }
 }
 

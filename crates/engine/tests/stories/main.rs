@@ -12,6 +12,7 @@ mod story;
 mod wide;
 
 mod alerts;
+mod clocks;
 mod conflicts;
 mod deletions;
 mod evolution;

@@ -9,7 +9,7 @@ use super::tally::{Progress, Tally};
 use super::{intents, operation, sweep};
 use crate::change::{Amendment, Change, ChangeKind, NewChange, ParkReason};
 use crate::pair::PairBody;
-use crate::store::{Capture, Waiting};
+use crate::store::{Capture, LONGEST_PAUSE, Waiting};
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use jiff::Timestamp;
@@ -123,21 +123,22 @@ fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fau
     Ok(())
 }
 
-/// The changes of a map that are due now: at most one for each key, in journal order.
+/// The changes of a map that are due now: at most one for each key, in journal order. One that would wait
+/// longer than any pause lasts was postponed by a clock that was wrong, and is due as well.
 pub(super) fn due(
     tx: &Connection,
     map: &str,
     limit: usize,
     now: Timestamp,
 ) -> Result<Vec<Change>, Fault> {
-    let now = to_nanos(now);
+    let clock = DueClock::at(now);
     let mut changes = Vec::new();
     let mut met = HashSet::new();
     let mut walk = tx.prepare_cached(
         "SELECT key FROM journal
-         WHERE map = ?1 AND state = 'pending' AND until <= ?2 ORDER BY seq",
+         WHERE map = ?1 AND state = 'pending' AND (until <= ?2 OR until > ?3) ORDER BY seq",
     )?;
-    let mut rows = walk.query(params![map, now])?;
+    let mut rows = walk.query(params![map, clock.now, clock.horizon])?;
     while changes.len() < limit {
         let Some(row) = rows.next()? else { break };
         let key: String = row.get(0)?;
@@ -145,7 +146,7 @@ pub(super) fn due(
             continue;
         }
         let partition = Partition::load(tx, map, &key)?;
-        if let Some((seq, supersedes)) = partition.next(now) {
+        if let Some((seq, supersedes)) = partition.next(&clock) {
             changes.push(load(tx, seq, supersedes)?);
         }
         met.insert(key);
@@ -234,6 +235,26 @@ pub(super) fn join_partition(tx: &Connection, map: &str, body: &PairBody) -> Res
     Ok(())
 }
 
+/// Between which moments a postponed change waits, in nanoseconds.
+struct DueClock {
+    now: i64,
+    horizon: i64,
+}
+
+impl DueClock {
+    fn at(now: Timestamp) -> Self {
+        let horizon = now.saturating_add(LONGEST_PAUSE).unwrap_or(Timestamp::MAX);
+        Self {
+            now: to_nanos(now),
+            horizon: to_nanos(horizon),
+        }
+    }
+
+    const fn waits(&self, until: i64) -> bool {
+        until > self.now && until <= self.horizon
+    }
+}
+
 /// What stands in the journal under one key of a map, in its order.
 struct Partition(Vec<Entry>);
 
@@ -268,10 +289,10 @@ impl Partition {
     }
 
     /// The change that this key offers now, with the earlier ones of the same record.
-    fn next(&self, now: i64) -> Option<(i64, Vec<i64>)> {
+    fn next(&self, clock: &DueClock) -> Option<(i64, Vec<i64>)> {
         let mut pending = self.0.iter().filter(|entry| !entry.parked);
         let first = pending.next()?;
-        if first.until > now || pending.any(|entry| entry.until > now) {
+        if clock.waits(first.until) || pending.any(|entry| clock.waits(entry.until)) {
             return None;
         }
         Some(self.last_of(first))

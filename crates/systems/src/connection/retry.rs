@@ -2,6 +2,7 @@
 
 use super::Repeat;
 use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use std::time::Duration;
 
 /// How often and how patiently a connector tries again within one call.
@@ -98,6 +99,14 @@ impl RetryPolicy {
     }
 }
 
+/// How long an answer asks to wait. A date in it is by the service's clock, which the answer shows too;
+/// `now` is ours.
+pub(crate) fn asked_pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let now = text(DATE).and_then(http_date).unwrap_or(now);
+    parse_retry_after(text(RETRY_AFTER)?, now)
+}
+
 /// Reads `Retry-After`: seconds, or the date of RFC 9110 section 10.2.3.
 pub(crate) fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
@@ -119,6 +128,7 @@ pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
 
     const ALL: [Trouble; 6] = [
         Trouble::NotSent,
@@ -156,6 +166,20 @@ mod tests {
             Step::Again(Duration::from_secs(17))
         );
         assert_eq!(policy.step(&asked(300), 1, Repeat::Unsafe, 0.0), Step::Stop);
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_by_the_clock_of_the_service() {
+        let mut headers = HeaderMap::new();
+        let mut set = |name, text| {
+            headers.insert(name, HeaderValue::from_static(text));
+            let ours = "1990-01-01T00:00:00Z".parse().unwrap();
+            asked_pause(&headers, ours)
+        };
+        let date = "Sun, 06 Nov 1994 08:49:30 GMT";
+        assert_eq!(set(DATE, date), None);
+        let until = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(set(RETRY_AFTER, until), Some(Duration::from_secs(7)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::auth::{Auth, ClientCredentials};
 use super::client::Broken;
-use super::retry::{RetryPolicy, Step, Trouble, parse_retry_after};
+use super::retry::{RetryPolicy, Step, Trouble, asked_pause};
 use super::{Repeat, Settings};
 use crate::codes;
 use crate::error::{Class, SystemError};
@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
-use reqwest::header::{HeaderValue, RETRY_AFTER};
+use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -196,11 +196,7 @@ impl TokenSource {
         let request = self.http.post(client.token_url.clone()).form(&form);
         let response = request.send().await?;
         let status = response.status();
-        let after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| parse_retry_after(text, self.timing.now()));
+        let after = asked_pause(response.headers(), self.timing.now());
         let body = response.bytes().await.map_err(Broken::torn)?;
         Ok((status, after, body))
     }

@@ -217,7 +217,7 @@ impl Paged for Reader<'_> {
             .map(|row| selection.read(self.system(), &row, None))
             .collect::<Result<Vec<_>, _>>()?;
         check_order(self.system(), table, ask, &records)?;
-        Ok(Answered { more, records, now })
+        Ok(Answered { records, more, now })
     }
 
     async fn fetch(
