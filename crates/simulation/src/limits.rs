@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(window.admit(at(6)), refusal(6, true));
         // The first request has left the window, the second has not.
         assert_eq!(window.admit(at(10)), Ok(()));
-        assert_eq!(window.admit(at(11)), refusal(4, true));
+        assert_eq!(window.admit(at(11)), refusal(5, true));
         assert_eq!(window.admit(at(14)), Ok(()));
     }
 }
