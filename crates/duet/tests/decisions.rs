@@ -98,8 +98,9 @@ impl Desk<'_> {
 
     /// The lines of a record's story with one outcome.
     fn told(&self, account: &str, outcome: &str) -> usize {
-        let lines = json_of(self.folder(), &["trace", account]);
-        let lines = lines.as_array().expect("a story is a list").iter();
+        let stories = json_of(self.folder(), &["trace", account]);
+        let stories = stories.as_array().expect("a list of stories").iter();
+        let lines = stories.flat_map(|story| story["lines"].as_array().expect("lines"));
         lines.filter(|line| line["outcome"] == outcome).count()
     }
 

@@ -177,7 +177,13 @@ impl CompiledMap {
                 continue;
             }
             let before = base.and_then(|base| base.get(&ours.column));
+            let is_decided = || {
+                let conflict = self.conflict(from, ours, theirs, before, source_row);
+                let mut decisions = ruling.decisions.iter();
+                decisions.any(|decision| self.is_about(decision, &conflict))
+            };
             let fate = match before {
+                _ if !ruling.decisions.is_empty() && is_decided() => Fate::Contested,
                 Some(before) if slot.rule.same(before, theirs) => Fate::Write,
                 Some(_) => {
                     let moved = source_image

@@ -335,7 +335,7 @@ impl<'a> Run<'a> {
             open.retain(|park| !self.world.quarrels || park.reason != ParkReason::Oscillating);
             let mut decided = 0;
             let nothing = open.is_empty();
-            if self.world.operated {
+            if self.world.operated || decides {
                 self.alone(beside, async {
                     let project = self.host.project()?;
                     if self.plan.removals.is_some() {

@@ -121,9 +121,17 @@ impl Core {
             || conflict.as_ref().is_some_and(|conflict| {
                 conflict.kind == ConflictKind::Deletion && decided_side(conflict) == Some(side)
             });
+        // What a person decided about fields is carried out even where nothing is new any more.
+        let decided: Vec<String> = conflict
+            .iter()
+            .filter(|conflict| conflict.decision.is_some() && conflict.kind != ConflictKind::Deletion)
+            .flat_map(|conflict| conflict.fields.iter())
+            .map(|field| field.column(side).to_owned())
+            .collect();
         let said = repairs || amended || recreates;
         if let (Some(pair), Some(version)) = (&pair, &version)
             && !said
+            && decided.is_empty()
             && pair.body.state == PairState::Linked
             && pair.body.halves[side]
                 .version
@@ -202,7 +210,8 @@ impl Core {
         let fields = match &pair {
             Some(pair) if !replaces && !repairs && !recreates => map
                 .diff(side, &row, &pair.body.halves[side].image)
-                .union(&map.fields_reading(side, truth.iter().map(|(column, _)| column))),
+                .union(&map.fields_reading(side, truth.iter().map(|(column, _)| column)))
+                .union(&map.fields_reading(side, decided.iter().map(String::as_str))),
             _ => map.all_fields(side),
         };
         // A row that comes back into the filter may change nothing else, and yet the other side

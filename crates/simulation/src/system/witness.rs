@@ -141,7 +141,9 @@ impl Witness {
             let mark = after.and_then(|row| mark_of(self.side, table, row));
             let strangers = !page.paired.contains(&id.0)
                 || mark.is_some_and(|mark| ledger.unlearned.contains(&mark));
-            let meets = old.is_none() && strangers;
+            // The same of a field that comes back into the map: nothing is agreed of it.
+            let returns = ledger.withdrawn.contains(column);
+            let meets = old.is_none() && (strangers || returns);
             // Where the system gave it no means to notice, nobody could.
             let revived = matches!(by, By::Duet { blind: false })
                 && !meets
