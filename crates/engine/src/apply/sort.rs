@@ -124,7 +124,9 @@ impl Core {
         // What a person decided about fields is carried out even where nothing is new any more.
         let decided: Vec<String> = conflict
             .iter()
-            .filter(|conflict| conflict.decision.is_some() && conflict.kind != ConflictKind::Deletion)
+            .filter(|conflict| {
+                conflict.decision.is_some() && conflict.kind != ConflictKind::Deletion
+            })
             .flat_map(|conflict| conflict.fields.iter())
             .map(|field| field.column(side).to_owned())
             .collect();
