@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// People who edit at once.
 const USERS: usize = 12;
 
-/// How often each customer is edited while sales is down.
+/// How often each customer is edited while sales is down, at least.
 const ROUNDS: u64 = 20;
 
 /// How long nothing may move before the test gives up.
@@ -119,13 +119,15 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
     let newly = || captured(folder) - captured_before;
     let begun = Instant::now();
     let mut early = None;
-    for round in 1..=ROUNDS {
+    let each = customers.len() as u64;
+    let rounds = wanted().div_ceil(each).max(ROUNDS);
+    for round in 1..=rounds {
         edit_all(&stage, &customers, round).await;
         // What is tried in vain supersedes what the same record said before: the queue itself may
         // shrink, what was captured does not.
-        let journaled = round * customers.len() as u64;
+        let journaled = round * each;
         until(newly, |captured| captured >= journaled).await;
-        if round == ROUNDS / 5 {
+        if round == rounds / 5 {
             early = memory(running.id());
         }
     }
@@ -133,7 +135,7 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
     let took = begun.elapsed().as_secs_f64();
     let late = memory(running.id());
     eprintln!("queued               {queued:>8} changes in {took:.0} s, one side down");
-    assert!(queued >= wanted() * 9 / 10, "{queued} queued");
+    assert!(queued >= wanted(), "{queued} queued");
     let writes_before = writes(folder);
 
     stage
@@ -168,7 +170,7 @@ async fn a_backlog_drains_with_flat_memory_and_both_agree() {
     stage.assert_accounts_balance();
     let accounts = stage.accounts().await;
     assert_eq!(accounts.len(), customers.len());
-    let last = (ROUNDS * 1_000_000).to_string();
+    let last = (rounds * 1_000_000).to_string();
     for (key, row) in &accounts {
         let limit = stage::plain(&row["creditlimit"]);
         assert!(limit.len() == last.len() && limit > last, "{key}: {limit}");
