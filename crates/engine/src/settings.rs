@@ -22,12 +22,17 @@ pub struct Settings {
     /// Writes in a row that only answered the other system's rewriting before a pair is parked as
     /// oscillating. Default 4.
     pub bounces: u32,
-    /// A comparison of key sets that finds more than this share of a map's pairs missing deletes
-    /// nothing and asks for a person, and so do as many reported deletions. Default 0.1, and never
-    /// fewer than `delete_floor` records.
+    /// More deletions of a map's records than this share within `delete_window` wait for a person:
+    /// reported ones, and those that a comparison of key sets finds. Default 0.1, and never fewer than
+    /// `delete_floor` records.
     pub delete_brake: f64,
-    /// So many deletions at once never wait for a person, however few records there are. Default 20.
+    /// So many deletions never wait for a person, unless they are more than half of the records and
+    /// more than `delete_few`. Default 20.
     pub delete_floor: u64,
+    /// So many deletions never wait for a person, however few records there are. Default 5.
+    pub delete_few: u64,
+    /// How long deletions that passed count towards the brake. Default 1 h.
+    pub delete_window: Duration,
     /// Two edits of one field that are no further apart than this count as made at the same time
     /// where `latest` decides, and the master's stands: clocks differ. Default 5 s.
     pub clock_skew: Duration,
@@ -59,6 +64,8 @@ impl Default for Settings {
             bounces: 4,
             delete_brake: 0.1,
             delete_floor: 20,
+            delete_few: 5,
+            delete_window: Duration::from_hours(1),
             clock_skew: Duration::from_secs(5),
             keep_conflicts: Duration::from_hours(90 * 24),
             recheck_every: Duration::from_secs(30),

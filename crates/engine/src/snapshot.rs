@@ -329,8 +329,7 @@ impl Core {
             } else {
                 Vec::new()
             };
-            let pairs = self.store.count_pairs(map.id()).await?;
-            let brake = self.brake(pairs);
+            let brake = self.brake(map.id(), side).await?;
             let confirmed = self
                 .store
                 .cursor(&confirmed_cursor(side, map.id()))
@@ -339,7 +338,7 @@ impl Core {
             let limit = if confirmed {
                 CONFIRMED_AT_ONCE
             } else {
-                usize::try_from(brake)
+                usize::try_from(brake.room())
                     .unwrap_or(usize::MAX)
                     .saturating_add(1)
             };
@@ -347,16 +346,16 @@ impl Core {
                 .store
                 .sweep_missing(sweep, map.id(), side, &companies, limit)
                 .await?;
-            if found.len() as u64 > brake && !confirmed {
-                let seen = format!("more than {brake} of {pairs}");
+            if found.len() as u64 > brake.room() && !confirmed {
+                let seen = brake.told();
                 self.remember_held(side, map.id(), Some(&seen)).await?;
                 held += found.len() as u64;
                 self.trouble(
                     side,
                     format!(
-                        "DUET4106: more than {brake} of {pairs} records of {} are missing on the \
-                         {side} side; nothing is deleted. Check that the reader may see them \
-                         all; if they are really deleted, `duet deletes confirm`",
+                        "DUET4106: {seen} records of {} are missing on the {side} side; nothing is \
+                         deleted. Check that the reader may see them all; if they are really \
+                         deleted, `duet deletes confirm`",
                         used.table
                     ),
                 );
@@ -462,16 +461,6 @@ impl Core {
             }));
         }
         Ok(records)
-    }
-
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
-    pub(crate) fn brake(&self, pairs: u64) -> u64 {
-        let share = (pairs as f64 * self.settings.delete_brake) as u64;
-        share.max(self.settings.delete_floor)
     }
 
     /// Forgets how far whole reads got, so that the next one begins anew.

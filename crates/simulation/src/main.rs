@@ -9,12 +9,14 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: duet-simulation [--keys] [--seeds FROM..UNTIL] [--mutations]
-       duet-simulation [--keys] --story SEED
+const USAGE: &str =
+    "usage: duet-simulation [--keys | --stale-points] [--seeds FROM..UNTIL] [--mutations]
+       duet-simulation [--keys | --stale-points] --story SEED
 
   --seeds 0..2000   which seeds to run (default 0..2000)
   --story 17        tell what happens in one seed, step by step
   --keys            people also change keys (some of these seeds are not mended yet)
+  --stale-points    reads by identifier may be old (some of these seeds break a promise)
   --mutations       also run the bugs on purpose and say which checker caught each";
 
 /// A bug that no checker notices within so many seeds is not noticed.
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--mutations" => mutations = true,
             "--keys" => plan = Plan::with_keys,
+            "--stale-points" => plan = Plan::with_stale_points,
             "--seeds" => {
                 let Some(wanted) = arguments.next().as_deref().and_then(range) else {
                     eprintln!("--seeds takes two numbers, as in 0..2000\n\n{USAGE}");

@@ -29,6 +29,8 @@ pub struct Faults {
     pub expired_cursor: f64,
     /// A read of changes or of a table shows an earlier state, where versions tell the difference.
     pub stale_read: f64,
+    /// A read by identifier shows an earlier state, where versions tell the difference.
+    pub stale_point: f64,
     /// A notice never arrives.
     pub lost_notice: f64,
     /// A notice arrives twice.
@@ -158,12 +160,25 @@ impl Plan {
         plan
     }
 
+    /// The plan of a seed on whose right side a replica that lags behind now and then answers a read by
+    /// identifier. Apart from the others, because what is absent has no version that tells its age.
+    pub fn with_stale_points(seed: u64) -> Self {
+        let mut plan = Self::new(seed);
+        let random = &mut source(seed, "stale points");
+        plan.faults.right.stale_point = [0.02, 0.1, 0.4][random.random_range(0..3)];
+        plan
+    }
+
     /// Draws what half of the seeds have beside what [`Plan::wide`] decides, each by a source of its
     /// own.
     fn go_further(&mut self) {
         let random = &mut source(self.seed, "removals");
         if random.random_bool(0.5) {
-            let removals = Removals::draw(random, self.edits);
+            let mut removals = Removals::draw(random, self.edits);
+            let random = &mut source(self.seed, "brake window");
+            if random.random_bool(0.4) {
+                removals.window = Duration::from_secs(random.random_range(3..90));
+            }
             removals.set(&mut self.settings);
             self.removals = Some(removals);
         }
@@ -391,6 +406,7 @@ fn faults(random: &mut StdRng, span: u64) -> Faults {
         torn_batch: some(),
         expired_cursor: some(),
         stale_read: some() * 3.0,
+        stale_point: 0.0,
         lost_notice: some() * 4.0,
         doubled_notice: some() * 2.0,
         down: Vec::new(),
@@ -412,6 +428,9 @@ fn settings(random: &mut StdRng) -> Settings {
         retry_after: Duration::from_millis(500),
         retry_at_most: Duration::from_secs(random.random_range(5..60)),
         recheck_every: Duration::from_secs(random.random_range(5..30)),
+        // Few records, and people who delete them all: only [`Removals`] has a brake that holds.
+        delete_few: 20,
+        delete_window: Duration::ZERO,
         ..Settings::default()
     }
 }

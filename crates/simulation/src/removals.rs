@@ -7,6 +7,7 @@ use duet_map::file::Deletes;
 use duet_map::side::{PerSide, Side};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
+use std::time::Duration;
 
 /// The rules of deletions of one plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Removals {
     pub floor: u64,
     /// From this share of the pairs on, it does.
     pub share: f64,
+    /// How long deletions that passed count towards it.
+    pub window: Duration,
 }
 
 /// Somebody deletes most of a table at once.
@@ -61,6 +64,7 @@ impl Removals {
                 .collect(),
             floor: random.random_range(1..4),
             share: [0.1, 0.3, 0.5][random.random_range(0..3)],
+            window: Duration::ZERO,
         }
     }
 
@@ -68,6 +72,7 @@ impl Removals {
     pub(crate) fn set(&self, settings: &mut Settings) {
         settings.delete_floor = self.floor;
         settings.delete_brake = self.share;
+        settings.delete_window = self.window;
     }
 
     /// The rule of a map.

@@ -571,12 +571,7 @@ impl System for ModelSystem {
         }
         let way = self.network.request(Call::Fetch).await?;
         self.names(table, columns.iter().map(String::as_str))?;
-        let records = {
-            let state = &*self.state();
-            ids.iter()
-                .map(|id| self.show(state, table, &id.0))
-                .collect()
-        };
+        let records = self.points(table, ids);
         self.network.answer(way, records).await
     }
 

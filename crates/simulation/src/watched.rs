@@ -11,6 +11,7 @@ use crate::system::tracked_text;
 use crate::timeline::step_aside;
 use crate::world::World;
 use async_trait::async_trait;
+use duet_engine::Clock as _;
 use duet_map::record::{Key, RecordId};
 use duet_map::side::Side;
 use duet_store::StoreError;
@@ -30,7 +31,7 @@ use duet_store::sqlite::SqliteStore;
 use duet_store::store::{
     Activity, Capture, Created, MapState, MapStatus, Store, StoredNotice, Waiting,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -275,9 +276,12 @@ impl WatchedStore {
             .unconfirmed_deletions(map, side, u64::MAX)
             .await?;
         let pairs = self.inner.count_pairs(map).await?;
+        let window = SignedDuration::try_from(removals.window).unwrap_or_default();
+        let since = self.world.timeline.now() - window;
+        let passed = self.inner.passed_deletions(map, side, since).await?;
         let place = (map.to_owned(), side);
         let braked = &mut self.world.ledger().braked;
-        if waiting > removals.most(pairs) {
+        if waiting + passed > removals.most(pairs + passed) {
             braked.insert(place);
         } else {
             braked.remove(&place);
@@ -847,6 +851,15 @@ impl Store for WatchedStore {
             return Ok(0);
         }
         self.inner.unconfirmed_deletions(map, side, limit).await
+    }
+
+    async fn passed_deletions(
+        &self,
+        map: &str,
+        side: Side,
+        since: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.inner.passed_deletions(map, side, since).await
     }
 
     async fn conflicts(

@@ -7,6 +7,7 @@
 
 mod columns;
 mod conflicts;
+mod deletions;
 mod fault;
 mod file;
 mod history;
@@ -635,7 +636,21 @@ impl Store for SqliteStore {
         let map = map.to_owned();
         self.reader()
             .read("count deletions", move |tx| {
-                journal::unconfirmed_deletions(tx, &map, side, limit)
+                deletions::unconfirmed(tx, &map, side, limit)
+            })
+            .await
+    }
+
+    async fn passed_deletions(
+        &self,
+        map: &str,
+        side: Side,
+        since: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let map = map.to_owned();
+        self.reader()
+            .read("count deletions", move |tx| {
+                deletions::passed_since(tx, &map, side, since)
             })
             .await
     }

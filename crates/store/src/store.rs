@@ -341,6 +341,15 @@ pub trait Store: Send + Sync {
         limit: u64,
     ) -> Result<u64, StoreError>;
 
+    /// How many deletions of a side were carried out after `since` that nobody has confirmed. Those
+    /// before a confirmed one do not count, nor those that are older than a month.
+    async fn passed_deletions(
+        &self,
+        map: &str,
+        side: Side,
+        since: Timestamp,
+    ) -> Result<u64, StoreError>;
+
     /// Conflict records, newest first.
     async fn conflicts(
         &self,

@@ -74,6 +74,11 @@ pub fn settings(mut table: Table<'_>) -> Settings {
         table.optional("delete-brake").as_ref(),
         share,
     );
+    set(
+        &mut settings.delete_window,
+        table.optional("delete-window").as_ref(),
+        duration,
+    );
     table.finish();
     settings
 }

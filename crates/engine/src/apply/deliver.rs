@@ -129,7 +129,10 @@ impl Core {
             errand.looked = looked;
         }
         let error = match self.targets(map, to, &errands, read).await {
-            Ok(targets) => return Ok(errands.into_iter().zip(targets).collect()),
+            Ok(targets) => {
+                let seen = errands.into_iter().zip(targets);
+                return Ok(self.look_later(seen, ends));
+            }
             Err(EngineError::System { source, .. }) if !ends.is_empty() => source,
             Err(error) => return Err(error),
         };
@@ -152,7 +155,22 @@ impl Core {
                 Err(error) => return Err(error),
             }
         }
-        Ok(seen)
+        Ok(self.look_later(seen, ends))
+    }
+
+    /// Lets those errands wait whose targets were shown as they once were.
+    fn look_later(
+        &self,
+        seen: impl IntoIterator<Item = (Errand, Target)>,
+        ends: &mut Vec<End>,
+    ) -> Vec<(Errand, Target)> {
+        let is_old = |(_, target): &(Errand, Target)| matches!(target, Target::Old);
+        let (old, seen): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_old);
+        for (errand, _) in old {
+            let outcome = self.shown_old(errand.change.attempts);
+            ends.push(errand.ends(outcome).into());
+        }
+        seen
     }
 
     /// The outcome of an errand that could not find out how its target stands.
@@ -275,6 +293,7 @@ impl Core {
         self.note_refusal(map.id(), error);
         let mut errand = one.errand;
         errand.refused = !error.outcome_unknown;
+        errand.moved = error.class == Class::Moved;
         let parks = |reason| {
             let message = match &error.detail {
                 Some(detail) => format!("{} ({detail})", error.message),
@@ -324,6 +343,14 @@ impl Core {
         Outcome::Postponed {
             until: self.due_again(errand.change.attempts, error.retry_after),
             code: error.code.to_string(),
+        }
+    }
+
+    /// The outcome of a change whose side has shown a record as it once was.
+    pub(super) fn shown_old(&self, attempts: u32) -> Outcome {
+        Outcome::Postponed {
+            until: self.due_again(attempts, None),
+            code: Code(4107).to_string(),
         }
     }
 

@@ -9,8 +9,9 @@ use duet_map::record::{Record, RecordId, Version};
 use duet_map::side::Side;
 use duet_store::change::ChangeKind;
 use duet_store::conflict::Touch;
-use duet_store::pair::{Pair, PairState};
+use duet_store::pair::{Half, Pair, PairState};
 use duet_store::settlement::{Outcome, Settlement};
+use std::collections::HashSet;
 
 impl Core {
     /// Reads again what may be older than our own last write to the same record, so that an old
@@ -31,6 +32,7 @@ impl Core {
                 arrival.touch = Touch::default();
             }
         }
+        let mut old = HashSet::new();
         for side in Side::BOTH {
             let stale: Vec<usize> = arrivals
                 .iter()
@@ -51,6 +53,14 @@ impl Core {
                 .map_err(|error| self.failed(side, format!("read {}", map.table(side)), error))?;
             for (place, record) in stale.into_iter().zip(read) {
                 if let Some(arrival) = arrivals.get_mut(place) {
+                    let half = arrival.pair.as_ref().map(|pair| &pair.body.halves[side]);
+                    let version = record.as_ref().and_then(|record| record.version.as_ref());
+                    if half.is_some_and(|half| is_older(half, version))
+                        && self.looks_again(arrival.change.attempts)
+                    {
+                        old.insert(arrival.change.seq);
+                        continue;
+                    }
                     let ours = |record: &Record| {
                         is_own_write(arrival.pair.as_ref(), side, record.version.as_ref())
                     };
@@ -68,6 +78,11 @@ impl Core {
         }
         let mut fresh = Vec::with_capacity(arrivals.len());
         for mut arrival in arrivals {
+            if old.contains(&arrival.change.seq) {
+                let outcome = self.shown_old(arrival.change.attempts);
+                settlements.push(ended(&arrival.change, outcome));
+                continue;
+            }
             let upsert = matches!(arrival.change.change.kind, ChangeKind::Upsert { .. });
             if upsert && arrival.row.is_none() {
                 // Gone since: its deletion is on its own way, or was our own.
@@ -91,6 +106,20 @@ impl Core {
         }
         Ok(fresh)
     }
+
+    /// Whether a read that shows an old state is repeated later. Not for ever: a system that was
+    /// restored from a backup counts its versions from there.
+    pub(super) const fn looks_again(&self, attempts: u32) -> bool {
+        attempts < self.settings.attempts
+    }
+}
+
+/// Whether a version is an earlier one than the newest that is known of a record, where versions have
+/// an order: a replica that lags behind has answered.
+pub(super) fn is_older(half: &Half, version: Option<&Version>) -> bool {
+    let ordinal = |version: Option<&Version>| version.and_then(|version| version.ordinal);
+    let known = ordinal(half.wrote.as_ref()).max(ordinal(half.version.as_ref()));
+    matches!((ordinal(version), known), (Some(seen), Some(known)) if seen < known)
 }
 
 /// Whether a version is the one that our own last write to a side's record made: it was modified by us
@@ -119,10 +148,13 @@ fn is_stale(arrival: &Arrival) -> bool {
         // However late: an old row must never revive a deleted record.
         return true;
     }
-    let ordinals = |a: &Option<Version>| a.as_ref().and_then(|version| version.ordinal);
-    let newest_known = ordinals(&half.wrote).max(ordinals(&half.version));
-    if let (Some(seen), Some(known)) = (ordinals(version), newest_known) {
-        return seen < known;
+    let has_order = |version: &Option<Version>| {
+        version
+            .as_ref()
+            .is_some_and(|version| version.ordinal.is_some())
+    };
+    if has_order(version) && (has_order(&half.wrote) || has_order(&half.version)) {
+        return is_older(half, version.as_ref());
     }
     let same = |known: &Option<Version>| matches!((known, version), (Some(known), Some(seen)) if known.tag == seen.tag);
     arrival.change.change.tick <= half.written && !same(&half.version) && !same(&half.wrote)

@@ -65,6 +65,8 @@ struct Errand {
     conflict: Option<Box<Conflict>>,
     /// Whether the last write for it was refused for certain.
     refused: bool,
+    /// Whether that was because its record had moved: then it is there.
+    moved: bool,
     /// The engine's logical time just before the other side was looked at.
     looked: i64,
 }

@@ -157,7 +157,7 @@ impl Core {
                 row,
                 if_version: record.version.clone(),
             },
-            Target::Absent | Target::Gone | Target::Ambiguous | Target::Taken => {
+            Target::Absent | Target::Gone | Target::Old | Target::Ambiguous | Target::Taken => {
                 let id = self.systems[to]
                     .accepts_ids()
                     .then(|| chosen_id(map.id(), errand.change.seq));
@@ -193,7 +193,7 @@ impl Core {
                 return Err(Box::new(self.leave_outside(map, errand)));
             }
             Target::Read(record) => (record.id.clone(), record.version.clone()),
-            Target::Absent | Target::Gone | Target::Ambiguous | Target::Taken => {
+            Target::Absent | Target::Gone | Target::Old | Target::Ambiguous | Target::Taken => {
                 let landing = Landing {
                     errand,
                     target,

@@ -93,6 +93,7 @@ impl Core {
                         renames: None,
                         conflict,
                         refused: false,
+                        moved: false,
                         looked: 0,
                         change,
                     };

@@ -1,5 +1,6 @@
 //! How the other side stands: which record a change goes to, and what is known of it now.
 
+use super::freshness::is_older;
 use super::{Errand, Wish};
 use crate::core::Core;
 use crate::error::EngineError;
@@ -24,6 +25,8 @@ pub(super) enum Target {
     Read(Box<Record>),
     /// The pair knows a record that is not there any more.
     Gone,
+    /// It was read, and what was shown is older than what is known of it: look again later.
+    Old,
     /// Several records carry the key.
     Ambiguous,
     /// The record that carries the key belongs to another pair, whose own key it is not (yet).
@@ -105,7 +108,10 @@ impl Core {
             for ((place, _), record) in fetches.into_iter().zip(records) {
                 let errand = errands.get(place);
                 let paired = errand.is_some_and(|errand| errand.pair.is_some());
+                let patient = errand.is_some_and(|errand| self.looks_again(errand.change.attempts));
+                let old = errand.is_some_and(|errand| shows_old(errand, record.as_ref()));
                 let target = match record {
+                    _ if old && patient => Target::Old,
                     Some(record) => Target::Read(Box::new(record)),
                     None if errand.is_some_and(|errand| !paired || errand.recreates())
                         && (read || !refuses_twins(map, to)) =>
@@ -215,6 +221,17 @@ fn key_search(map: &CompiledMap, errand: &Errand, company_path: Option<&str>) ->
         equal.push((path.to_owned(), Value::text(company)));
     }
     Some(Find { equal })
+}
+
+/// Whether what was shown of a pair's record is older than what is known of it: an earlier version, or
+/// nothing, although a write was refused because the record had moved.
+fn shows_old(errand: &Errand, record: Option<&Record>) -> bool {
+    let Some(pair) = &errand.pair else {
+        return false;
+    };
+    record.map_or(errand.moved, |record| {
+        is_older(&pair.body.halves[errand.to()], record.version.as_ref())
+    })
 }
 
 /// Whether the system itself refuses a second record with the same integration key, so that a

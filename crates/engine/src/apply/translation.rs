@@ -42,6 +42,7 @@ impl Core {
                     renames: None,
                     conflict: one.conflict,
                     refused: false,
+                    moved: false,
                     looked: 0,
                     change: one.change,
                 });
@@ -109,6 +110,7 @@ impl Core {
                 renames: one.renames,
                 conflict: one.conflict,
                 refused: false,
+                moved: false,
                 looked: 0,
                 change: one.change,
             });

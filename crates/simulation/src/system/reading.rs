@@ -90,6 +90,25 @@ impl ModelSystem {
         now.saturating_sub(lag).max(floor)
     }
 
+    /// Records by their identifiers, each as it stands or, from a replica that lags behind, as it stood.
+    pub(super) fn points(&self, table: &str, ids: &[RecordId]) -> Vec<Option<Record>> {
+        let stale = self.quirks.modern && self.network.chance(self.network.faults.stale_point);
+        let state = &*self.state();
+        let now = state.log.len();
+        if !stale {
+            return ids
+                .iter()
+                .map(|id| self.show(state, table, &id.0))
+                .collect();
+        }
+        self.ledger().count("stale read by identifier");
+        let lag = self.network.random().random_range(1..=6);
+        let place = now.saturating_sub(lag);
+        ids.iter()
+            .map(|id| self.as_of(state, table, &id.0, place))
+            .collect()
+    }
+
     pub(super) fn page(&self, request: &SnapshotRequest) -> Page {
         let (after, begin) = match &request.after {
             None => (None, self.horizon(0)),

@@ -24,6 +24,8 @@ pub(super) struct Subject {
     pub(super) tried: bool,
     /// Whether it is a deletion.
     pub(super) deletes: bool,
+    /// Whether a person confirmed it, as one of many deletions.
+    pub(super) confirmed: bool,
     /// How it came to be known, where nobody reported it as a change.
     pub(super) found: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Subject {
             journaled_at: to_nanos(now),
             tried: false,
             deletes: false,
+            confirmed: false,
             found: None,
         })
     }
@@ -64,7 +67,8 @@ impl Subject {
             "SELECT map, side, key, record, journaled_at, attempts > 0, kind = 'delete',
                     CASE WHEN json_extract(amendment, '$.repair') THEN 'a repair'
                          WHEN origin = 'initial' THEN 'a whole read'
-                         WHEN origin = 'sweep' THEN 'a comparison' END
+                         WHEN origin = 'sweep' THEN 'a comparison' END,
+                    coalesce(json_extract(amendment, '$.confirmed'), 0)
              FROM journal WHERE seq = ?1",
         )?;
         let mut rows = select.query([seq])?;
@@ -81,6 +85,7 @@ impl Subject {
             tried: row.get(5)?,
             deletes: row.get(6)?,
             found: row.get(7)?,
+            confirmed: row.get(8)?,
         }))
     }
 

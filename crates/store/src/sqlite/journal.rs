@@ -1,8 +1,8 @@
 //! The journal: what capture puts in and apply takes out, in order.
 
 use super::columns::{
-    Word as _, count, from_json, from_nanos, optional_text_of, side_of, to_count, to_json,
-    to_nanos, version, word_of,
+    Word as _, from_json, from_nanos, optional_text_of, side_of, to_json, to_nanos, version,
+    word_of,
 };
 use super::fault::Fault;
 use super::tally::{Progress, Tally};
@@ -354,23 +354,6 @@ pub(super) fn waiting(
         }
     }
     Ok(found)
-}
-
-/// How many deletions of a side nobody has confirmed, counted up to a limit.
-pub(super) fn unconfirmed_deletions(
-    tx: &Connection,
-    map: &str,
-    side: Side,
-    limit: u64,
-) -> Result<u64, Fault> {
-    let counted = tx
-        .prepare_cached(
-            "SELECT count(*) FROM (
-                 SELECT 1 FROM journal
-                 WHERE map = ?1 AND side = ?2 AND kind = 'delete' AND amendment IS NULL LIMIT ?3)",
-        )?
-        .query_row(params![map, side.word(), to_count(limit)], |row| row.get(0))?;
-    Ok(count(counted))
 }
 
 fn load(tx: &Connection, seq: i64, supersedes: Vec<i64>) -> Result<Change, Fault> {

@@ -4,7 +4,7 @@ use super::columns::to_nanos;
 use super::fault::Fault;
 use super::history::{self, Subject};
 use super::tally::{Progress, Tally};
-use super::{conflicts, intents, journal, pairs, parking};
+use super::{conflicts, deletions, intents, journal, pairs, parking};
 use crate::pair::PairState;
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
 use crate::store::Created;
@@ -92,6 +92,9 @@ fn settle_one(
         Outcome::Applied { writes } => {
             boxes.applied += 1;
             boxes.writes += u64::from(*writes);
+            if subject.deletes && *writes > 0 {
+                deletions::passed(tx, &subject, now)?;
+            }
             ("applied", subject.applied(&settlement.columns))
         }
         Outcome::Echoed => {

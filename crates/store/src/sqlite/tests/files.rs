@@ -182,7 +182,7 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
     let path = folder.path().join("duet.db");
     let newer = Connection::open(&path).unwrap();
     newer
-        .execute("UPDATE meta SET value = 5 WHERE name = 'format'", [])
+        .execute("UPDATE meta SET value = 6 WHERE name = 'format'", [])
         .unwrap();
     drop(newer);
     let before = std::fs::read(&path).unwrap();
@@ -194,8 +194,8 @@ async fn a_newer_format_is_refused_and_stays_untouched() {
             matches!(
                 error,
                 StoreError::TooNew {
-                    found: 5,
-                    known: 4,
+                    found: 6,
+                    known: 5,
                     ..
                 }
             ),
