@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What stands for the columns of a map whose operator accepts them however they are now.
 pub(crate) const ACCEPT: &str = "";
 
+/// The code with which a map says that a schema changed under it.
+pub(crate) const CHANGED: &str = "DUET4123";
+
 /// The types of the columns that a map reads, by side and name.
 type Types = BTreeMap<String, ColumnType>;
 

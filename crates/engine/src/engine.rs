@@ -268,8 +268,8 @@ impl Engine {
         loop {
             for side in Side::BOTH {
                 while core.capture_notices(side).await? > 0 {}
-                if !core.systems[side].reports_deletes() {
-                    for used in core.project.tables(side) {
+                for used in core.project.tables(side) {
+                    if core.wants_sweep(side, used).await? {
                         core.sweep(side, used).await?;
                     }
                 }

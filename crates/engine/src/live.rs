@@ -57,9 +57,7 @@ impl Engine {
                 tasks.push(self.reader(side, used, stop.clone()).boxed());
             }
             tasks.push(self.notices(side, stop.clone()).boxed());
-            if !core.systems[side].reports_deletes() {
-                tasks.push(self.sweeper(side, stop.clone()).boxed());
-            }
+            tasks.push(self.sweeper(side, stop.clone()).boxed());
         }
         for map in core.project.maps() {
             tasks.push(self.worker(map, stop.clone()).boxed());
@@ -279,7 +277,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Compares key sets of a side that does not report deletions.
+    /// Compares key sets of a side from time to time, where that is the only way to learn of deletions.
     async fn sweeper(&self, side: Side, mut stop: Stop) -> Result<(), EngineError> {
         let core = &self.core;
         let mut failures = 0;
@@ -292,7 +290,13 @@ impl Engine {
                 if !core.is_read(used) {
                     continue;
                 }
-                if let Err(error) = core.sweep(side, used).await {
+                let swept = async {
+                    if core.wants_sweep(side, used).await? {
+                        core.sweep(side, used).await?;
+                    }
+                    Ok(())
+                };
+                if let Err(error) = swept.await {
                     pause = core.endure(None, error, &mut failures)?;
                     break;
                 }

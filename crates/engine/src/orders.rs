@@ -6,7 +6,7 @@
 use crate::capture::live_cursor;
 use crate::definition;
 use duet_map::side::Side;
-use duet_store::lifecycle::{Cause, Columns, Order, Queue, Wanted};
+use duet_store::lifecycle::{Cause, Forget, Order, Queue, Wanted};
 use duet_store::store::Capture;
 use duet_store::{Store, StoreError};
 use jiff::Timestamp;
@@ -23,15 +23,23 @@ pub async fn pause(
 }
 
 /// Lets maps run: ends a pause or a stop. What queued up to this moment ends as `queue` says. A map
-/// that a changed schema paused accepts the schema as it is.
+/// that is shown as paused by a changed schema accepts the schema as it is; nobody accepts what they
+/// were not shown.
 pub async fn resume(
     store: &dyn Store,
     maps: &[String],
     queue: Queue,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let statuses = store.map_statuses().await?;
+    let changed = |map: &String| {
+        statuses.iter().any(|status| {
+            let error = status.error.as_ref();
+            status.map == *map && error.is_some_and(|error| error.starts_with(definition::CHANGED))
+        })
+    };
     for mut definition in store.definitions().await? {
-        if maps.contains(&definition.map) {
+        if maps.contains(&definition.map) && changed(&definition.map) {
             definition::ACCEPT.clone_into(&mut definition.columns);
             store.define(definition, None).await?;
         }
@@ -81,7 +89,9 @@ pub async fn relink(
     for mut definition in store.definitions().await? {
         definition.whole = false;
         definition.at = now;
-        store.define(definition, Some(Columns::default())).await?;
+        store
+            .define(definition, Some(Forget::Versions(side)))
+            .await?;
     }
     let cursors = tables
         .iter()

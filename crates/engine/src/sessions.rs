@@ -310,8 +310,9 @@ fn sort(loaded: &Loaded, definitions: &[Definition]) -> (Vec<CompiledMap>, Vec<B
                 map: map.id().to_owned(),
                 version: map.version().to_owned(),
                 reason: format!(
-                    "DUET4123: the schema changed: {}. The map goes on by itself when it is as it \
-                     was; `duet resume {}` accepts it as it is",
+                    "{}: the schema changed: {}. The map goes on by itself when it is as it was; \
+                     `duet resume {}` accepts it as it is",
+                    definition::CHANGED,
                     lost.join("; "),
                     map.id()
                 ),

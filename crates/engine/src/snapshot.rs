@@ -12,10 +12,11 @@ use crate::progress::Event;
 use crate::project::TableUse;
 use duet_map::record::RecordId;
 use duet_map::side::Side;
-use duet_store::change::{Origin, ParkedFilter};
+use duet_store::change::{ChangeKind, Origin, ParkedFilter};
 use duet_store::pair::PairState;
 use duet_store::store::Capture;
 use duet_systems::{Class, Cursor, Page, Seen, SnapshotRequest};
+use std::collections::HashSet;
 
 /// How many missing records are looked up at once.
 const LOOK_UPS: usize = 200;
@@ -271,8 +272,31 @@ impl Core {
         .await
     }
 
-    /// Compares a side's identifiers with the pairs, for sides that do not report deletions.
-    /// Returns how many missing records the brake holds back.
+    /// Whether key sets of a table are to be compared again: its side does not report deletions, or
+    /// the brake holds what a comparison found missing, which nobody reports any more.
+    pub(crate) async fn wants_sweep(
+        &self,
+        side: Side,
+        used: &TableUse,
+    ) -> Result<bool, EngineError> {
+        if !self.systems[side].reports_deletes() {
+            return Ok(true);
+        }
+        for place in &used.maps {
+            if let Some(map) = self.project.maps().get(*place)
+                && self
+                    .store
+                    .cursor(&held_cursor(side, map.id()))
+                    .await?
+                    .is_some()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Compares a side's identifiers with the pairs. Returns how many missing records the brake holds back.
     pub(crate) async fn sweep(&self, side: Side, used: &TableUse) -> Result<u64, EngineError> {
         let _reading = self.reading(side, &used.table).await;
         let name = format!("sweep:{side}:{}", used.table);
@@ -309,7 +333,7 @@ impl Core {
     }
 
     /// Journals the deletion of paired records that a complete comparison has not seen and that
-    /// are not there when asked for by themselves.
+    /// are not there when asked for by themselves, and the rows of those that are.
     async fn journal_missing(
         &self,
         side: Side,
@@ -378,6 +402,7 @@ impl Core {
                     .filter_map(|pair| pair.body.halves[side].record.clone()),
             );
         }
+        let unread: HashSet<RecordId> = missing.iter().cloned().collect();
         missing.extend(self.parked_records(side, used).await?);
         missing.sort();
         missing.dedup();
@@ -387,15 +412,19 @@ impl Core {
                 .fetch(&used.table, &used.columns, ids)
                 .await
                 .map_err(|error| self.failed(side, format!("read {}", used.table), error))?;
-            let gone = ids
+            // A list may be a little old: what it lacks and is there after all was never read.
+            let seen = ids
                 .iter()
                 .zip(read)
-                .filter(|(_, record)| record.is_none())
-                .map(|(id, _)| Seen::Deleted(id.clone()))
-                .collect();
-            let mut changes = self.address(side, used, gone, tick, Origin::Sweep).await?;
+                .filter_map(|(id, record)| match record {
+                    None => Some(Seen::Deleted(id.clone())),
+                    Some(record) => unread.contains(id).then_some(Seen::Upserted(record)),
+                });
+            let seen = seen.collect();
+            let mut changes = self.address(side, used, seen, tick, Origin::Sweep).await?;
             for change in &mut changes {
-                change.amendment.confirmed = passing.contains(&change.map);
+                let deletes = change.kind == ChangeKind::Delete;
+                change.amendment.confirmed = deletes && passing.contains(&change.map);
             }
             self.journal(Capture {
                 changes,
@@ -427,17 +456,14 @@ impl Core {
         .await
     }
 
-    /// The records without pair of parked changes, where nobody reports deletions: a change that
-    /// waits must not outlive its record.
+    /// The records without pair of parked changes: a change that waits must not outlive its record.
+    /// Nobody reports their deletions, or not those from before a whole read.
     async fn parked_records(
         &self,
         side: Side,
         used: &TableUse,
     ) -> Result<Vec<RecordId>, EngineError> {
         let mut records = Vec::new();
-        if self.systems[side].reports_deletes() {
-            return Ok(records);
-        }
         for place in &used.maps {
             let Some(map) = self.project.maps().get(*place) else {
                 continue;

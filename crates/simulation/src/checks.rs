@@ -100,7 +100,10 @@ fn own_writes(world: &World, conflict: &Conflict) {
                 continue;
             };
             let tracked = kind.tracked.iter().any(|columns| columns[side] == column);
-            let given = ledger.typed.contains(&text) || ledger.outlived.contains(&text);
+            // A conflict over a value that a clerk gave shows what stands there instead.
+            let given = ledger.typed.contains(&text)
+                || ledger.renounced.contains(&text)
+                || ledger.outlived.contains(&text);
             let carried = !ledger.withdrawn.contains(column.as_str());
             if tracked && carried && !given && !ledger.pages[side].entered.contains(&text) {
                 let what = format!(
@@ -204,6 +207,8 @@ pub async fn convergence(
                     && inside(side, kind.tables[side], &row)
                     && !was_outside(world, kind, side, &row)
                     && !is_record_given_up(world, kind, side, &id)
+                    // The record that brought its number may be gone, and the map lets it stay.
+                    && may_stay(world, kind, side, &row).is_some()
                     && !is_parked_beside(store, &parked, kind, side, &id).await?
                 {
                     let what = format!("{} {side} {id} never got a number", kind.map);
@@ -636,22 +641,35 @@ fn referred(world: &World, value: &Value, table: &str, name: &str) -> Option<Str
 
 /// Everything that is parked has a reason that holds.
 pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(), StoreError> {
-    for park in store.parked(&ParkedFilter::default(), ALL).await? {
+    let parked = store.parked(&ParkedFilter::default(), ALL).await?;
+    let held = held(world, store, false).await?;
+    for park in &parked {
         let Some(kind) = KINDS.into_iter().find(|kind| kind.map == park.map) else {
             continue;
         };
         let table = kind.tables[park.side];
         let row = world.system(park.side).row(table, &park.record);
+        // What happened to the record since is kept aside itself, or held by the brake.
+        let later = parked.iter().any(|other| {
+            let set_aside = matches!(other.reason, ParkReason::Held | ParkReason::MassDelete);
+            set_aside
+                && other.seq > park.seq
+                && (&other.map, other.side, &other.record) == (&park.map, park.side, &park.record)
+        });
+        let deletion_held = row.is_none() && held.contains(&(park.map.clone(), park.side));
+        if later || deletion_held {
+            continue;
+        }
         let holds = match (park.reason, &row) {
             (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2107" => {
                 has_rival(world, kind, park.side, &park.record, row)
-                    || is_taken(world, store, kind, &park, row).await?
+                    || is_taken(world, store, kind, park, row).await?
             }
             (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2108" => {
                 has_outsider(world, kind, park.side, row)
             }
             (ParkReason::WaitingForKey, Some(row)) if park.code == "DUET2130" => {
-                is_taken(world, store, kind, &park, row).await?
+                is_taken(world, store, kind, park, row).await?
             }
             (ParkReason::WaitingForKey, Some(row)) if lacks_company(world, park.side, row) => true,
             (ParkReason::WaitingForKey, Some(row)) => {
@@ -671,7 +689,7 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
             (ParkReason::WaitingForKey | ParkReason::Validation, None) => false,
         };
         if !holds {
-            let what = format!("the reason does not hold: {}", words(&park));
+            let what = format!("the reason does not hold: {}", words(park));
             world.ledger().violated("parked for a reason", what);
         }
     }

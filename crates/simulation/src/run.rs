@@ -29,6 +29,9 @@ use std::time::Duration;
 /// How often people mend what is parked before it counts as beyond mending.
 const MENDING: usize = 10;
 
+/// How long people wait before they compare.
+const AFTERWARDS: Duration = Duration::from_hours(1);
+
 /// How often maps that a rule paused may need another while before they are taken to rest for ever.
 const TRIALS: usize = 12;
 
@@ -218,6 +221,9 @@ impl<'a> Run<'a> {
             if live || !self.is_read_whole().await? {
                 let patience = self.plan.settings.sweep_every * 2 + Duration::from_secs(150);
                 self.host.live(done, patience).await?;
+                if self.accept_schemas().await? {
+                    self.host.live(done, patience).await?;
+                }
                 // A rule may have stopped the map in the meantime, over what people still have to mend.
                 let orders = self.store.orders().await.map_err(|e| e.to_string())?;
                 let runs = orders.iter().all(|order| order.wanted == Wanted::Run);
@@ -244,6 +250,27 @@ impl<'a> Run<'a> {
                 engine.quiesce().await.map_err(|error| words(&error))
             }
         })
+    }
+
+    /// People accept schemas as they are where maps were written down, or accepted, while columns were
+    /// others. Returns whether there was such a map.
+    async fn accept_schemas(&self) -> Result<bool, String> {
+        let statuses = self.store.map_statuses().await;
+        let mut statuses = statuses.map_err(|error| error.to_string())?;
+        statuses.retain(|status| {
+            let error = status.error.as_ref();
+            error.is_some_and(|error| error.starts_with("DUET4123"))
+        });
+        let maps: Vec<String> = statuses.into_iter().map(|status| status.map).collect();
+        if maps.is_empty() {
+            return Ok(false);
+        }
+        self.world.ledger().reached("drift", "accepted");
+        let now = self.world.timeline.now();
+        orders::resume(&*self.store, &maps, Queue::CatchUp, now)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(true)
     }
 
     /// Whether existing rows have been read for every map that is known, and every map is as it is
@@ -319,9 +346,6 @@ impl<'a> Run<'a> {
         let mut menders = Menders::new(self.plan, &self.world);
         let mut clerks = self.clerks();
         for round in 0..MENDING {
-            // Some decide in Duet, some at their own side.
-            let decides =
-                self.plan.policies.is_some() && (self.plan.seed.is_multiple_of(2) || round > 0);
             let mut open = Vec::new();
             self.alone(beside, async {
                 open = self
@@ -335,6 +359,9 @@ impl<'a> Run<'a> {
             open.retain(|park| !self.world.quarrels || park.reason != ParkReason::Oscillating);
             let mut decided = 0;
             let nothing = open.is_empty();
+            // Some decide in Duet, some at their own side, where something is parked.
+            let decides = self.plan.policies.is_some()
+                && (self.plan.seed.is_multiple_of(2) || round > 0 || nothing);
             if self.world.operated || decides {
                 self.alone(beside, async {
                     let project = self.host.project()?;
@@ -376,6 +403,8 @@ impl<'a> Run<'a> {
         for _ in 0..MENDING {
             let mut journaled = 0;
             self.alone(beside, async {
+                // What was modified a moment ago counts as on its way.
+                self.world.timeline.pause(AFTERWARDS).await;
                 let engine = self.host.engine()?;
                 let options = CompareOptions {
                     listed: usize::MAX,

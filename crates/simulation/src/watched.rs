@@ -4,7 +4,7 @@
 
 use crate::checks;
 use crate::drift;
-use crate::landscape::{CUSTOMERS, kind_of};
+use crate::landscape::{CUSTOMERS, KINDS, kind_of};
 use crate::memory::{self, Handed};
 use crate::mutation::Mutation;
 use crate::system::tracked_text;
@@ -24,8 +24,8 @@ use duet_store::conflict::{
 };
 use duet_store::health::Health;
 use duet_store::intent::{Intent, Sent};
-use duet_store::lifecycle::{Alert, Cause, Columns, Definition, Order, Queue, Wanted};
-use duet_store::pair::{Pair, PairBody};
+use duet_store::lifecycle::{Alert, Cause, Definition, Forget, Order, Queue, Wanted};
+use duet_store::pair::{Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settled, Settlement};
 use duet_store::sqlite::SqliteStore;
 use duet_store::store::{
@@ -184,21 +184,30 @@ impl WatchedStore {
         Ok(change.map_or_else(String::new, |change| change.change.map))
     }
 
-    /// Notes what stands in records of a new pair that outlived an earlier one: nobody entered it, and
-    /// yet it counts when they meet.
+    /// Notes what stands in records that outlived an earlier pair, or the other record of theirs:
+    /// nobody entered it, and yet it counts when they meet another.
     async fn note_survivors(&self, map: &str, pair: &PairBody) -> Result<(), StoreError> {
         for side in Side::BOTH {
             let half = &pair.halves[side];
             let ids: Vec<RecordId> = half.record.iter().cloned().collect();
             let known = self.inner.pairs_by_record(map, side, &ids).await?;
-            if known.is_empty() {
+            let other = pair.halves[side.other()].record.as_ref();
+            let met_before =
+                |known: &Pair| known.body.halves[side.other()].record.as_ref() == other;
+            let alive = |known: &Pair| known.body.state != PairState::Deleted;
+            if known
+                .values()
+                .all(|known| alive(known) && met_before(known))
+            {
                 continue;
             }
-            let texts = half
-                .image
-                .iter()
-                .filter_map(|(_, value)| tracked_text(value));
-            let texts = texts.map(|text| text.to_lowercase());
+            let kind = KINDS.into_iter().find(|kind| kind.map == map);
+            let row = kind.zip(ids.first());
+            let row = row.and_then(|(kind, id)| self.world.system(side).row(kind.tables[side], id));
+            let stands = row.unwrap_or_default().0.into_values();
+            let texts = stands.chain(half.image.0.values().cloned());
+            let texts = texts.filter_map(|value| tracked_text(&value));
+            let texts: Vec<String> = texts.map(|text| text.to_lowercase()).collect();
             self.world.ledger().outlived.extend(texts);
         }
         Ok(())
@@ -534,7 +543,7 @@ impl Store for WatchedStore {
                     .ledger()
                     .reached("parked", &format!("{:?}", park.reason));
             }
-            if let PairWrite::Insert(body) = &settlement.pair {
+            if let PairWrite::Insert(body) | PairWrite::Update { body, .. } = &settlement.pair {
                 self.note_survivors(&map, body).await?;
             }
             if let Outcome::Discarded(why) = &settlement.outcome {
@@ -725,7 +734,7 @@ impl Store for WatchedStore {
     async fn define(
         &self,
         mut definition: Definition,
-        forget: Option<Columns>,
+        forget: Option<Forget>,
     ) -> Result<(), StoreError> {
         definition.whole |= self.mutation == Some(Mutation::SkipReading);
         self.pace().await?;

@@ -1,7 +1,7 @@
 //! The life of a map as it survives: what was ordered of it, the definition that its pairs were
 //! made with, and the alerts that fired.
 
-use duet_map::side::PerSide;
+use duet_map::side::{PerSide, Side};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,15 @@ pub struct Definition {
 
 /// Columns by side.
 pub type Columns = PerSide<Vec<String>>;
+
+/// What a map's pairs know no longer under its new definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forget {
+    /// What is agreed of these columns.
+    Columns(Columns),
+    /// What the versions of this side's records say: it is at another address, or a copy.
+    Versions(Side),
+}
 
 /// An alert that fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

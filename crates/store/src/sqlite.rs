@@ -33,7 +33,7 @@ use crate::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::intent::Intent;
-use crate::lifecycle::{Alert, Columns, Definition, Order};
+use crate::lifecycle::{Alert, Definition, Forget, Order};
 use crate::pair::Pair;
 use crate::settlement::{Settled, Settlement};
 use crate::store::{Activity, Capture, Created, MapStatus, Store, StoredNotice, Waiting};
@@ -539,7 +539,7 @@ impl Store for SqliteStore {
     async fn define(
         &self,
         definition: Definition,
-        forget: Option<Columns>,
+        forget: Option<Forget>,
     ) -> Result<(), StoreError> {
         self.writer
             .write("store the definition of a map", move |tx| {

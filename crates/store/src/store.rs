@@ -6,7 +6,7 @@ use crate::conflict::{Conflict, ConflictFilter, Decision, NewConflict};
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::intent::Intent;
-use crate::lifecycle::{Alert, Columns, Definition, Order};
+use crate::lifecycle::{Alert, Definition, Forget, Order};
 use crate::pair::Pair;
 use crate::settlement::{Settled, Settlement};
 use async_trait::async_trait;
@@ -282,12 +282,12 @@ pub trait Store: Send + Sync {
     /// The definitions that maps' pairs were made with.
     async fn definitions(&self) -> Result<Vec<Definition>, StoreError>;
 
-    /// Sets a map's definition. With `forget`, in the same transaction, nothing is agreed any more of
-    /// these columns in any of the map's pairs, and no version stands for an image.
+    /// Sets a map's definition. With `forget`, in the same transaction, the map's pairs forget what it
+    /// says, and no version stands for an image.
     async fn define(
         &self,
         definition: Definition,
-        forget: Option<Columns>,
+        forget: Option<Forget>,
     ) -> Result<(), StoreError>;
 
     /// Keeps an alert that fired.

@@ -183,7 +183,7 @@ pub(super) fn remember(
     target: &Target,
     merged: &Merged,
 ) -> (Option<NewConflict>, OpenConflict) {
-    let of = |fields: Vec<&MergedConflict>| {
+    let of = |fields: Vec<&MergedConflict>, touched: fn(&Errand, &Target) -> PerSide<Touch>| {
         if fields.is_empty() {
             return None;
         }
@@ -204,11 +204,12 @@ pub(super) fn remember(
     };
     let undecided = |conflict: &&MergedConflict| conflict.winner.is_none() && !conflict.decided;
     let by_policy = |conflict: &&MergedConflict| conflict.winner.is_some() && !conflict.decided;
-    let waits = of(merged.conflicts.iter().filter(undecided).collect());
+    let waits = of(merged.conflicts.iter().filter(undecided).collect(), touched);
     // The open conflict becomes what still waits: what a person decided of it needs its own record.
     let carried_out = |conflict: &&MergedConflict| conflict.decided && waits.is_some();
     let ended = |conflict: &&MergedConflict| by_policy(conflict) || carried_out(conflict);
-    let decided = of(merged.conflicts.iter().filter(ended).collect());
+    // What a policy decided shows the times that it went by.
+    let decided = of(merged.conflicts.iter().filter(ended).collect(), touched_now);
 
     let to = errand.to();
     let settled = |column: &str| {
@@ -271,12 +272,19 @@ fn field_conflict(field: &MergedConflict) -> FieldConflict {
     }
 }
 
-fn touched(errand: &Errand, target: &Target) -> PerSide<Touch> {
+/// Who modified the two records, and when, as they stand now. Unknown after a write of our own.
+fn touched_now(errand: &Errand, target: &Target) -> PerSide<Touch> {
     let mut touched = PerSide::default();
     if let Wish::Upsert(upsert) = &errand.wish {
         touched[errand.from] = upsert.touch.clone();
     }
     touched[errand.to()] = read_touch(errand, target);
+    touched
+}
+
+/// The same, for a person who has to decide.
+fn touched(errand: &Errand, target: &Target) -> PerSide<Touch> {
+    let mut touched = touched_now(errand, target);
     // What an open conflict remembers outlives our own writes of other fields.
     if let Some(open) = errand.conflict.as_deref() {
         for side in Side::BOTH {
@@ -493,6 +501,12 @@ pub(super) fn left_scope(conflict: Option<&Conflict>) -> OpenConflict {
         None => OpenConflict::Keep,
         Some(_) => OpenConflict::Gone("its company left the scope".to_owned()),
     }
+}
+
+/// Releases what waits for the decision of a conflict that is over.
+pub(super) fn decision_over(map: &CompiledMap, conflict: Option<&Conflict>) -> Vec<String> {
+    let token = conflict.map(|conflict| decided_token(map.id(), &conflict.key));
+    token.into_iter().collect()
 }
 
 /// Whether a deletion would take what a person saw when deciding.

@@ -2,6 +2,7 @@
 
 use super::ended;
 use super::intake::Arrival;
+use super::settle::covers;
 use crate::core::Core;
 use crate::error::EngineError;
 use duet_map::CompiledMap;
@@ -15,7 +16,7 @@ use std::collections::HashSet;
 
 impl Core {
     /// Reads again what may be older than our own last write to the same record, so that an old
-    /// row never looks like a person undoing that write.
+    /// row never looks like a person undoing that write; and what lacks columns.
     pub(super) async fn freshen(
         &self,
         map: &CompiledMap,
@@ -37,7 +38,8 @@ impl Core {
             let stale: Vec<usize> = arrivals
                 .iter()
                 .enumerate()
-                .filter(|(_, arrival)| arrival.change.change.side == side && is_stale(arrival))
+                .filter(|(_, arrival)| arrival.change.change.side == side)
+                .filter(|(_, arrival)| is_stale(arrival) || is_partial(map, arrival))
                 .map(|(place, _)| place)
                 .collect();
             if stale.is_empty() {
@@ -94,12 +96,13 @@ impl Core {
                 && pair.body.state == PairState::Deleted
             {
                 let side = arrival.change.change.side;
-                if pair.body.halves[side.other()].record.is_none() {
+                let repairs = arrival.change.change.amendment.repair;
+                if pair.body.halves[side.other()].record.is_none() && !repairs {
                     let why = "its counterpart was deleted and the map lets it stay".to_owned();
                     settlements.push(ended(&arrival.change, Outcome::Filtered(why)));
                     continue;
                 }
-                // Both were deleted: a record that exists is a new one.
+                // Both were deleted, or a person wants it to meet another: it is a new one.
                 arrival.pair = None;
             }
             fresh.push(arrival);
@@ -130,6 +133,12 @@ pub(super) fn is_own_write(pair: Option<&Pair>, side: Side, version: Option<&Ver
         .filter(|half| !half.wrote_columns.is_empty())
         .and_then(|half| half.wrote.as_ref());
     wrote.is_some_and(|wrote| version.is_some_and(|version| version.tag == wrote.tag))
+}
+
+/// Whether the row was journaled before the map read all the columns that it reads now.
+fn is_partial(map: &CompiledMap, arrival: &Arrival) -> bool {
+    let row = arrival.row.as_ref();
+    row.is_some_and(|(row, _)| !covers(map, arrival.change.change.side, row))
 }
 
 /// Whether the row may have been read before our own last write to the record.

@@ -110,9 +110,11 @@ impl Core {
             let pair = update(pair, body);
             let why = format!("the {to} side's record is outside the map's filter");
             let open_conflict = contest::left_filter(errand.conflict.as_deref());
+            let over = contest::decision_over(map, errand.conflict.as_deref());
             let mut settlement = errand.ends(Outcome::Filtered(why));
             settlement.pair = pair;
             settlement.open_conflict = open_conflict;
+            settlement.provides = over;
             return Err(Box::new(settlement.into()));
         }
         if merged.write.is_empty() && !matches!(target, Target::Absent) {

@@ -1,6 +1,6 @@
 //! Sort: decides by pair, scope, filter and diff whether a change has an errand at all.
 
-use super::contest::{decided_side, left_filter, left_scope};
+use super::contest::{decided_side, decision_over, left_filter, left_scope};
 use super::intake::Arrival;
 use super::{Errand, Wish, ended, parked, renaming, update};
 use crate::capture::is_unresolved;
@@ -82,7 +82,7 @@ impl Core {
                     Err(Box::new(settlement))
                 }
                 Some(pair) if self.left_scope(map, &pair.body.key) => {
-                    Err(Box::new(outside_scope(&change, conflict.as_deref())))
+                    Err(Box::new(outside_scope(map, &change, conflict.as_deref())))
                 }
                 Some(pair) if pair.body.state == PairState::OutsideFilter => {
                     let errand = Errand {
@@ -147,7 +147,7 @@ impl Core {
             match map.company(side, &row, scopes) {
                 None => return end(&change, Outcome::Filtered("the row has no company".into())),
                 Some(company) if !self.project.covers_company(&company) => {
-                    return Err(Box::new(outside_scope(&change, conflict.as_deref())));
+                    return Err(Box::new(outside_scope(map, &change, conflict.as_deref())));
                 }
                 Some(_) => {}
             }
@@ -166,6 +166,7 @@ impl Core {
                 settlement.outcome = Outcome::Filtered("left the map's filter".into());
                 settlement.pair = update(pair, body);
                 settlement.open_conflict = left_filter(conflict.as_deref());
+                settlement.provides = decision_over(map, conflict.as_deref());
             }
             return Err(Box::new(settlement));
         }
@@ -315,9 +316,10 @@ impl Core {
 
 /// A change of a company outside the scope: nothing of it travels, and nobody needs to decide about
 /// it any more.
-fn outside_scope(change: &Change, conflict: Option<&Conflict>) -> Settlement {
+fn outside_scope(map: &CompiledMap, change: &Change, conflict: Option<&Conflict>) -> Settlement {
     let why = "its company is outside the scope".to_owned();
     let mut settlement = ended(change, Outcome::Filtered(why));
     settlement.open_conflict = left_scope(conflict);
+    settlement.provides = decision_over(map, conflict);
     settlement
 }

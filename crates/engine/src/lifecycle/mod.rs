@@ -26,7 +26,7 @@ use crate::definition::{self, Difference};
 use crate::error::EngineError;
 use crate::project::Project;
 use crate::settings::Settings;
-use duet_store::lifecycle::{Cause, Definition, Order, Queue, Wanted};
+use duet_store::lifecycle::{Cause, Definition, Forget, Order, Queue, Wanted};
 use duet_store::store::MapState;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, HashSet};
@@ -226,7 +226,8 @@ impl Core {
                         }
                     }
                     Difference::Read(columns) => {
-                        self.store.define(now.clone(), Some(columns)).await?;
+                        let forget = Some(Forget::Columns(columns));
+                        self.store.define(now.clone(), forget).await?;
                     }
                 },
             }

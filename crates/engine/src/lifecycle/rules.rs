@@ -96,9 +96,7 @@ impl Core {
             Action::Stop => Some(Wanted::Stop),
         };
         // What a person ordered stands. The order comes first: told twice is better than not obeyed.
-        let runs = self
-            .lifecycle
-            .with(map, |life| life.wanted() == Wanted::Run);
+        let runs = self.wanted_of(map).await? == Wanted::Run;
         if let Some(wanted) = wanted.filter(|_| runs) {
             let order = Order {
                 map: map.clone(),
@@ -140,6 +138,16 @@ impl Core {
         self.store.add_alert(alert.clone()).await?;
         self.progress.report(Event::Alert(alert));
         Ok(())
+    }
+
+    /// What is wanted of a map, even if this session does not have it, because its schema broke it.
+    async fn wanted_of(&self, map: &str) -> Result<Wanted, EngineError> {
+        if let Some(life) = self.lifecycle.maps().get(map) {
+            return Ok(life.wanted());
+        }
+        let orders = self.store.orders().await?;
+        let order = orders.into_iter().find(|order| order.map == map);
+        Ok(order.map_or(Wanted::Run, |order| order.wanted))
     }
 
     /// Tries maps again that a rule paused, when their time has come and both sides answer.

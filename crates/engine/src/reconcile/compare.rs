@@ -176,7 +176,7 @@ impl Core {
     }
 
     /// Compares the records of a page of one side. Differing rows are found from the left; from the
-    /// right only what the left lacks.
+    /// right what the left lacks, and what meets a left record that its pair has left alone.
     async fn compare_page(
         &self,
         map: &CompiledMap,
@@ -208,6 +208,12 @@ impl Core {
                 } else {
                     counted.equal += 1;
                 }
+            }
+            let met = self.met_survivors(map, &matches).await?;
+            let fields = self.differing(map, &met).await?;
+            for (one, units) in met.iter().zip(fields) {
+                counted.compared += 1;
+                differences.push(difference(map, Side::Left, one, units));
             }
         }
         let recent = self.recently_modified(&matches, options.grace);

@@ -62,7 +62,8 @@ impl Core {
         let mut matches: Vec<Match> = records
             .into_iter()
             .map(|record| {
-                let pair = pairs.get(&record.id).cloned();
+                let pair = pairs.get(&record.id).filter(|pair| !is_reborn(pair, side));
+                let pair = pair.cloned();
                 let computed = keys.remove(&record.id);
                 let key = match &pair {
                     Some(pair) => pair.body.key.clone(),
@@ -75,7 +76,7 @@ impl Core {
                     other: None,
                 }
             })
-            // A pair that ended, or stands outside the filter, is not kept in step.
+            // A pair that ended and left one record, or stands outside the filter, is not kept in step.
             .filter(|one| {
                 one.pair
                     .as_ref()
@@ -85,6 +86,47 @@ impl Core {
             .collect();
         self.counterparts(map, side, &mut matches).await?;
         Ok(matches)
+    }
+
+    /// Left records that outlived their pairs, each with the new record of the right that carries its
+    /// key. Nothing has brought the two together yet.
+    pub(super) async fn met_survivors(
+        &self,
+        map: &CompiledMap,
+        right: &[Match],
+    ) -> Result<Vec<Match>, EngineError> {
+        let met = |one: &&Match| one.pair.is_none() && one.other.is_some();
+        let ids: Vec<RecordId> = right
+            .iter()
+            .filter(met)
+            .filter_map(|one| Some(one.other.as_ref()?.id.clone()))
+            .collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pairs = self
+            .store
+            .pairs_by_record(map.id(), Side::Left, &ids)
+            .await?;
+        let survives = |id: &RecordId| {
+            let pair = pairs.get(id);
+            pair.is_some_and(|pair| {
+                pair.body.state == PairState::Deleted && !is_reborn(pair, Side::Left)
+            })
+        };
+        Ok(right
+            .iter()
+            .filter(met)
+            .filter_map(|one| {
+                let left = one.other.clone().filter(|left| survives(&left.id))?;
+                Some(Match {
+                    record: left,
+                    pair: None,
+                    key: one.key.clone(),
+                    other: Some(one.record.clone()),
+                })
+            })
+            .collect())
     }
 
     /// Reads the other record of each: by its pair, else by its key.
@@ -159,4 +201,9 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// Whether both records of a pair were deleted: one that exists again is another, as for live sync.
+fn is_reborn(pair: &Pair, side: Side) -> bool {
+    pair.body.state == PairState::Deleted && pair.body.halves[side.other()].record.is_some()
 }

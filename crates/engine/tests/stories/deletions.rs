@@ -4,7 +4,9 @@ use crate::pair::{Pair, synced};
 use crate::story::{Story, anna};
 use duet_engine::{Engine, decisions};
 use duet_map::record::RecordId;
+use duet_map::side::Side;
 use duet_map::value::{Row, Value};
+use duet_simulation::system::{Call, Fault};
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
 use jiff::Timestamp;
@@ -254,5 +256,73 @@ async fn missing_records_that_a_person_confirms_are_deleted() {
             .unwrap()
             .is_empty()
     );
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn missing_records_of_a_side_that_reports_deletions_can_be_confirmed_too() {
+    let story = Story::begin(str::to_owned).await;
+    for number in 0..30 {
+        story
+            .pair
+            .customer("usmf", &format!("C-{number:02}"), Row::new());
+    }
+    story.engine.quiesce().await.unwrap();
+    for number in 0..30 {
+        let (id, _) = story.pair.account(&format!("C-{number:02}")).unwrap();
+        story.pair.right.delete("accounts", &id);
+    }
+    // The place in the other system's list of changes is lost: nobody reports these deletions.
+    story.pair.right.inject(Call::Changes, [Fault::Expired; 3]);
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.left.rows("CustomersV3").len(), 31);
+    let store = &*story.pair.store;
+    let maps = ["customers".to_owned()];
+    let held = decisions::held_deletions(store, &maps).await.unwrap();
+    assert_eq!((held.len(), held[0].side), (1, Side::Right));
+    decisions::confirm_deletions(store, &held, &anna())
+        .await
+        .unwrap();
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.pair.left.rows("CustomersV3").len(), 1);
+    assert_eq!(
+        decisions::held_deletions(store, &maps).await.unwrap(),
+        Vec::new()
+    );
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn what_waits_ends_with_its_record_even_if_nobody_reported_its_deletion() {
+    let story = Story::begin(str::to_owned).await;
+    let usmf = story.pair.company("usmf");
+    let account = story.pair.right.create(
+        "accounts",
+        Row::new()
+            .with("accountnumber", "C-2")
+            .with("customertypecode", Value::Int(3))
+            .with("name", "x".repeat(200).as_str())
+            .with("msdyn_company", usmf),
+    );
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.parked().await.len(), 1);
+    story.pair.right.delete("accounts", &account);
+    story.pair.right.inject(Call::Changes, [Fault::Expired; 3]);
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.parked().await, []);
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_deletion_does_not_wait_for_a_decision_that_left_the_filter() {
+    let story = Story::begin(str::to_owned).await;
+    story.left(Row::new().with("OrganizationName", "Still needed"));
+    story.pair.right.delete("accounts", &story.account);
+    story.engine.quiesce().await.unwrap();
+    assert!(!story.parked().await.is_empty());
+    // The survivor leaves the map: nothing is to be decided any more.
+    story.left(Row::new().with("PartyType", Value::Symbol("Person".into())));
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(story.parked().await, []);
     story.assert_at_rest().await;
 }

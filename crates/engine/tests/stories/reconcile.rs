@@ -142,3 +142,36 @@ async fn a_repair_fills_what_is_empty_at_the_master_and_was_discarded() {
     assert_eq!(city(&story).as_deref(), Some("Oslo"));
     assert_eq!(compared(&story).await.1, []);
 }
+
+#[tokio::test]
+async fn a_record_that_was_deleted_and_created_again_counts_as_one() {
+    let story = Story::begin(str::to_owned).await;
+    story.pair.left.delete("CustomersV3", &story.customer);
+    story.engine.quiesce().await.unwrap();
+    // Finance identifies records by their keys: the pair that ended knows this one, too.
+    story.pair.customer("usmf", "US-001", Row::new());
+    let (counts, differences) = compared(&story).await;
+    assert_eq!(counts, [0, 0, 0, 0, 1]);
+    assert_eq!(differences[0].missing, Some(Side::Right));
+}
+
+#[tokio::test]
+async fn a_survivor_that_a_new_record_meets_is_told_and_brought_together() {
+    let story = Story::begin(|map| map.replace("deletes: propagate", "deletes: ignore")).await;
+    story.pair.right.delete("accounts", &story.account);
+    story.engine.quiesce().await.unwrap();
+    let again = Row::new().with("name", "Again");
+    let again = story.pair.account_of_sales("US-001", again);
+    let (counts, differences) = compared(&story).await;
+    assert_eq!((counts[4], differences.len()), (1, 1));
+    assert_eq!(differences[0].missing, None);
+
+    let steps = story.engine.plan_repair(&differences, false);
+    assert_eq!(story.engine.journal_repair(&steps).await.unwrap(), 1);
+    story.engine.apply_pending().await.unwrap();
+    story.engine.quiesce().await.unwrap();
+    assert_eq!(compared(&story).await.0[4], 0);
+    let row = story.pair.right.row("accounts", &again).unwrap();
+    let left = story.pair.left.row("CustomersV3", &story.customer).unwrap();
+    assert_eq!(row.value("name"), left.value("OrganizationName"));
+}

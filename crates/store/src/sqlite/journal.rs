@@ -6,7 +6,7 @@ use super::columns::{
 };
 use super::fault::Fault;
 use super::tally::{Progress, Tally};
-use super::{intents, operation, sweep};
+use super::{intents, operation, pairs, sweep};
 use crate::change::{Amendment, Change, ChangeKind, NewChange, ParkReason};
 use crate::pair::PairBody;
 use crate::store::{Capture, LONGEST_PAUSE, Waiting};
@@ -29,16 +29,19 @@ pub(super) fn capture(tx: &Connection, capture: &Capture, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Journals changes and counts them.
+/// Journals changes and counts them. A change of a paired record stands under the key of its pair, and
+/// only here that is certain: the pair may be younger than what the caller knows.
 pub(super) fn add(tx: &Connection, changes: &[NewChange], now: Timestamp) -> Result<(), Fault> {
     let mut tally = Tally::default();
     for change in changes {
         let boxes = tally.boxes(&change.map, change.side);
         boxes.captured += 1;
-        if is_decided(tx, change)? {
+        let paired = pairs::key_of(tx, &change.map, change.side, &change.record)?;
+        let key = paired.as_ref().unwrap_or(&change.key.0);
+        if is_decided(tx, change, key)? {
             boxes.coalesced += 1;
         } else {
-            insert(tx, change, now)?;
+            insert(tx, change, key, now)?;
         }
     }
     tally.store(tx)?;
@@ -50,7 +53,7 @@ pub(super) fn add(tx: &Connection, changes: &[NewChange], now: Timestamp) -> Res
 
 /// Whether the record's last change says the same, and a person has said what becomes of it: kept
 /// aside, or applied with other values. A row that is listed again is no answer to that.
-fn is_decided(tx: &Connection, change: &NewChange) -> Result<bool, Fault> {
+fn is_decided(tx: &Connection, change: &NewChange, key: &str) -> Result<bool, Fault> {
     let ChangeKind::Upsert { row, .. } = &change.kind else {
         return Ok(false);
     };
@@ -75,11 +78,11 @@ fn is_decided(tx: &Connection, change: &NewChange) -> Result<bool, Fault> {
     let Some(last) = rows.next()? else {
         return Ok(false);
     };
-    let (key, said): (String, String) = (last.get(0)?, last.get(1)?);
-    Ok(key == change.key.0 && said == to_json(row)?)
+    let (under, said): (String, String) = (last.get(0)?, last.get(1)?);
+    Ok(under == key && said == to_json(row)?)
 }
 
-fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fault> {
+fn insert(tx: &Connection, change: &NewChange, key: &str, now: Timestamp) -> Result<(), Fault> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO journal (map, side, key, record, journaled_at, tick, origin, kind, modified,
                               version_tag, version_ordinal, row, modified_by, amendment)
@@ -107,7 +110,7 @@ fn insert(tx: &Connection, change: &NewChange, now: Timestamp) -> Result<(), Fau
     insert.execute(params![
         change.map,
         change.side.word(),
-        change.key.0,
+        key,
         change.record.0,
         to_nanos(now),
         change.tick,

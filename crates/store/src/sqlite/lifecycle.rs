@@ -7,7 +7,8 @@ use super::fault::Fault;
 use super::history::{self, Subject};
 use super::parking;
 use crate::change::Park;
-use crate::lifecycle::{Alert, Columns, Definition, Order, Queue, Wanted};
+use crate::lifecycle::{Alert, Columns, Definition, Forget, Order, Queue, Wanted};
+use duet_map::side::Side;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -118,12 +119,12 @@ pub(super) fn definitions(tx: &Connection) -> Result<Vec<Definition>, Fault> {
     Ok(found)
 }
 
-/// Sets a map's definition and forgets what its pairs agree on in some columns. A version that stood
-/// for a whole image stands for it no more.
+/// Sets a map's definition and forgets what its pairs know no longer. A version that stood for a whole
+/// image stands for it no more, and yet older rows are told by it.
 pub(super) fn define(
     tx: &Connection,
     definition: &Definition,
-    forget: Option<&Columns>,
+    forget: Option<&Forget>,
 ) -> Result<(), Fault> {
     tx.prepare_cached(
         "INSERT INTO definitions (map, version, text, columns, companies, whole, at)
@@ -141,24 +142,48 @@ pub(super) fn define(
         definition.whole,
         to_nanos(definition.at),
     ])?;
-    if let Some(columns) = forget {
-        tx.prepare_cached(
+    let Some(forget) = forget else {
+        return Ok(());
+    };
+    let nothing = Columns::default();
+    let (columns, moved) = match forget {
+        Forget::Columns(columns) => (columns, None),
+        Forget::Versions(side) => (&nothing, Some(*side)),
+    };
+    for side in Side::BOTH {
+        let half = match side {
+            Side::Left => "left_half",
+            Side::Right => "right_half",
+        };
+        let known = if moved == Some(side) {
+            "NULL".to_owned()
+        } else {
+            newest_version(half)
+        };
+        tx.prepare_cached(&format!(
             "UPDATE pairs SET revision = revision + 1,
-                 left_half = json_set(json_remove(left_half, '$.wrote_columns', '$.rewrote'),
-                     '$.version', NULL, '$.wrote', NULL,
-                     '$.image', json_patch(json_extract(left_half, '$.image'), ?2)),
-                 right_half = json_set(json_remove(right_half, '$.wrote_columns', '$.rewrote'),
-                     '$.version', NULL, '$.wrote', NULL,
-                     '$.image', json_patch(json_extract(right_half, '$.image'), ?3))
-             WHERE map = ?1 AND state <> 'deleted'",
-        )?
-        .execute(params![
-            definition.map,
-            removal(&columns.left)?,
-            removal(&columns.right)?,
-        ])?;
+                 {half} = json_set(json_remove({half}, '$.wrote_columns', '$.rewrote'),
+                     '$.version', NULL, '$.wrote', json({known}),
+                     '$.image', json_patch(json_extract({half}, '$.image'), ?2))
+             WHERE map = ?1 AND state <> 'deleted'"
+        ))?
+        .execute(params![definition.map, removal(&columns[side])?])?;
     }
     Ok(())
+}
+
+/// The newer one of the two versions that a half knows, as JSON.
+fn newest_version(half: &str) -> String {
+    let (version, wrote) = (
+        format!("{half} -> '$.version'"),
+        format!("{half} -> '$.wrote'"),
+    );
+    let ordinal = |which: &str| format!("coalesce({half} ->> '$.{which}.ordinal', -1)");
+    format!(
+        "CASE WHEN {} > {} OR coalesce({wrote}, 'null') = 'null' THEN {version} ELSE {wrote} END",
+        ordinal("version"),
+        ordinal("wrote")
+    )
 }
 
 /// A merge patch (RFC 7396) that removes columns.

@@ -86,6 +86,29 @@ pub(super) fn by_record(
     Ok(found)
 }
 
+/// The key of the pair that holds this record, unless the pair has ended.
+pub(super) fn key_of(
+    tx: &Connection,
+    map: &str,
+    side: Side,
+    record: &RecordId,
+) -> Result<Option<String>, Fault> {
+    let sql = match side {
+        Side::Left => {
+            "SELECT key FROM pairs WHERE map = ?1 AND left_record = ?2 AND state <> 'deleted'"
+        }
+        Side::Right => {
+            "SELECT key FROM pairs WHERE map = ?1 AND right_record = ?2 AND state <> 'deleted'"
+        }
+    };
+    let mut select = tx.prepare_cached(sql)?;
+    let mut rows = select.query([map, &record.0])?;
+    Ok(match rows.next()? {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    })
+}
+
 fn one(tx: &Connection, sql: &str, params: impl Params) -> Result<Option<Pair>, Fault> {
     let mut select = tx.prepare_cached(sql)?;
     let mut rows = select.query(params)?;

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::change::{ChangeKind, Park, ParkReason};
-use crate::lifecycle::{Alert, Cause, Columns, Definition, Order, Queue, Wanted};
+use crate::lifecycle::{Alert, Cause, Columns, Definition, Forget, Order, Queue, Wanted};
 use crate::settlement::Settled;
 use crate::store::Store as _;
 use duet_map::diagnostic::Code;
 use duet_map::record::Version;
-use duet_map::side::PerSide;
+use duet_map::side::{PerSide, Side};
 
 fn order(wanted: Wanted, queue: Queue) -> Order {
     Order {
@@ -126,13 +126,18 @@ async fn a_new_definition_forgets_what_was_agreed_of_its_columns_alone() {
     store.define(definition("one", true), None).await.unwrap();
     journal(&store, ["a"].map(upsert)).await;
     let mut body = linked("a");
+    let version = |ordinal: i64| {
+        Some(Version {
+            tag: format!("v{ordinal}"),
+            ordinal: Some(ordinal),
+        })
+    };
+    body.halves.left.version = version(8);
+    body.halves.left.wrote = version(7);
+    body.halves.right.version = version(9);
+    body.halves.right.wrote = version(10);
     for half in [&mut body.halves.left, &mut body.halves.right] {
         half.image.set("CREDIT", "1");
-        half.version = Some(Version {
-            tag: "7".to_owned(),
-            ordinal: None,
-        });
-        half.wrote = half.version.clone();
         half.wrote_columns = vec!["NAME".to_owned()];
     }
     settle(&store, vec![ends(1, APPLIED).inserting(body)]).await;
@@ -146,7 +151,7 @@ async fn a_new_definition_forgets_what_was_agreed_of_its_columns_alone() {
         right: Vec::new(),
     };
     store
-        .define(definition("two", false), Some(forget))
+        .define(definition("two", false), Some(Forget::Columns(forget)))
         .await
         .unwrap();
     let after = pair().await;
@@ -158,10 +163,17 @@ async fn a_new_definition_forgets_what_was_agreed_of_its_columns_alone() {
     };
     for half in [&mut expected.halves.left, &mut expected.halves.right] {
         half.version = None;
-        half.wrote = None;
         half.wrote_columns.clear();
     }
+    // Rows from before the newest version that was ever seen are old, whatever the definition says.
+    expected.halves.left.wrote = version(8);
     assert_eq!(after.body, expected);
+
+    // Versions of an environment that moved say nothing, and the other side's still do.
+    let moved = Some(Forget::Versions(Side::Right));
+    store.define(definition("two", false), moved).await.unwrap();
+    expected.halves.right.wrote = None;
+    assert_eq!(pair().await.body, expected);
     assert_eq!(
         store.definitions().await.unwrap(),
         [definition("two", false)]

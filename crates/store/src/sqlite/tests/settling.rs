@@ -439,3 +439,14 @@ async fn an_update_never_reaches_into_another_map() {
     let answers = store.settle(vec![settlement], at(1)).await.unwrap();
     assert_eq!(answers, [Settled::PairMoved]);
 }
+
+#[tokio::test]
+async fn a_change_of_a_paired_record_stands_under_the_key_of_its_pair() {
+    let store = memory();
+    journal(&store, [upsert("a")]).await;
+    settle(&store, vec![ends(1, APPLIED).inserting(linked("a"))]).await;
+    // Whoever read this row did not know of the pair yet.
+    journal(&store, [upsert("a").under("nameless")]).await;
+    let due = store.due(MAP, 10, at(0)).await.unwrap();
+    assert_eq!(due[0].change.key, key("a"));
+}
