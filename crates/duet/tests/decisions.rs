@@ -28,8 +28,10 @@ const ROAD: [&str; 5] = [
     "after-settle",
 ];
 
-/// As many customers are not deleted at once without a person.
-const TOO_MANY: usize = 21;
+/// As many of so many customers are not deleted at once without a person, themselves counted.
+const fn too_many(customers: usize) -> usize {
+    customers / 9 + 21
+}
 
 /// Runs a command that dies at a point.
 fn dies(folder: &Path, command: &[&str], point: &str) {
@@ -249,7 +251,7 @@ impl Desk<'_> {
     /// More customers are deleted than may be at once, and a person confirms it.
     async fn confirm(&mut self, point: &str) {
         let mut doomed = Vec::new();
-        for _ in 0..TOO_MANY {
+        for _ in 0..too_many(self.stage.customers().await.len()) {
             let account = format!("GONE-{}", self.next());
             small_project::new_customer(self.stage, &account, "Net30").await;
             doomed.push(account);

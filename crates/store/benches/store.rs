@@ -10,6 +10,7 @@ use duet_map::value::{Row, Value};
 use duet_store::change::Amendment;
 use duet_store::change::{Change, ChangeKind, NewChange, Origin};
 use duet_store::conflict::OpenConflict;
+use duet_store::intent::{Intent, Sent};
 use duet_store::pair::{Half, Pair, PairBody, PairState};
 use duet_store::settlement::{Outcome, PairWrite, Settlement};
 use duet_store::store::Capture;
@@ -105,6 +106,22 @@ fn settlement(change: Change) -> Settlement {
     }
 }
 
+fn intent(change: &Change) -> Intent {
+    let row = match &change.change.kind {
+        ChangeKind::Upsert { row, .. } => row.clone(),
+        ChangeKind::Delete => Row::new(),
+    };
+    Intent {
+        seq: change.seq,
+        map: change.change.map.clone(),
+        key: change.change.key.clone(),
+        to: Side::Right,
+        source: change.change.record.clone(),
+        sent: Sent::Create { id: None, row },
+        at: NOW,
+    }
+}
+
 fn update(pair: &Pair, change: Change) -> Settlement {
     let mut settlement = settlement(change);
     if let PairWrite::Insert(body) = settlement.pair {
@@ -148,6 +165,21 @@ fn store(criterion: &mut Criterion) {
                 settlements(BATCH)
             },
             settle,
+            BatchSize::PerIteration,
+        );
+    });
+    // What it costs that a create is durable before it is sent: the same, with an intent for each.
+    group.bench_function("settle new pairs after intents", |bench| {
+        bench.iter_batched(
+            || {
+                journal(BATCH);
+                due(BATCH)
+            },
+            |changes| {
+                let intents = changes.iter().map(intent).collect();
+                runtime.block_on(store.add_intents(intents)).unwrap();
+                settle(changes.into_iter().map(settlement).collect());
+            },
             BatchSize::PerIteration,
         );
     });
