@@ -3,6 +3,10 @@
 //! A lookup is answered by the pair of the map that owns the referenced table, because that is the
 //! record that Duet itself keeps in step; only when no pair answers is the system asked. All needs
 //! of a round are answered together, one question a table.
+//!
+//! A key answers for a pair only while the record has it: a name is read as its own side means it
+//! now, and written as the other side calls the record now. While a new key is on its way, whoever
+//! refers by the old one waits.
 
 use crate::core::Core;
 use crate::error::EngineError;
@@ -14,8 +18,8 @@ use duet_map::lookup::{
 use duet_map::record::{Key, RecordId};
 use duet_map::schema::TableSchema;
 use duet_map::side::Side;
-use duet_map::value::{Reference, Value};
-use duet_store::pair::PairState;
+use duet_map::value::{Reference, Row, Value};
+use duet_store::pair::{Pair, PairState};
 use duet_systems::{Find, Found};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -172,30 +176,38 @@ impl Core {
         finds: Vec<FindNeed>,
         resolved: &mut ResolvedLookups,
     ) -> Result<(), EngineError> {
-        let mut keys: BTreeMap<String, Vec<Key>> = BTreeMap::new();
+        let mut keys: BTreeMap<(String, Side), Vec<Key>> = BTreeMap::new();
         for need in &finds {
             for (_, owner, key) in self.owned_keys(need) {
-                keys.entry(owner.to_owned()).or_default().push(key);
+                let place = (owner.to_owned(), need.side);
+                keys.entry(place).or_default().push(key);
             }
         }
         let mut pairs = HashMap::new();
-        for (owner, keys) in keys {
+        for ((owner, side), keys) in keys {
             let found = self.store.pairs_by_key(&owner, &keys).await?;
-            pairs.insert(owner, found);
+            // Whoever names a record by its key means the one that has it on that side now.
+            let renaming = self.renaming(&owner, side.other(), found.values()).await?;
+            pairs.insert((owner, side), (found, renaming));
         }
 
         let mut open = Vec::new();
         for need in finds {
             let by_pair = self.owned_keys(&need).find_map(|(table, owner, key)| {
-                let pair = pairs.get(owner)?.get(&key)?;
+                let (found, renaming) = pairs.get(&(owner.to_owned(), need.side))?;
+                let pair = found.get(&key)?;
                 let record = pair.body.halves[need.side].record.as_ref()?;
-                Some(Value::Reference(Reference {
+                if renaming.contains(&key) {
+                    let until = freed_token(owner, &key);
+                    return Some(Resolution::Renaming { until });
+                }
+                Some(Resolution::Found(Value::Reference(Reference {
                     table: table.to_owned(),
                     id: Uuid::parse_str(&record.0).ok()?,
-                }))
+                })))
             });
             match by_pair {
-                Some(value) => resolved.insert(LookupNeed::Find(need), Resolution::Found(value)),
+                Some(answer) => resolved.insert(LookupNeed::Find(need), answer),
                 None => open.push(need),
             }
         }
@@ -227,9 +239,15 @@ impl Core {
                     .find(&table, &[], &finds)
                     .await
                     .map_err(|source| self.failed(side, format!("search {table}"), source))?;
-                for (need, answer) in needs.into_iter().zip(answers) {
+                let by_key = |need: &FindNeed| {
+                    self.owned_keys(need)
+                        .any(|(searched, ..)| searched == table)
+                };
+                let strangers = self.strangers(side, &table, &answers).await?;
+                for ((need, answer), stranger) in needs.into_iter().zip(answers).zip(strangers) {
                     match answer {
                         Found::None => open.push(need),
+                        Found::One(_) if stranger && by_key(&need) => open.push(need),
                         Found::Many(_) => {
                             resolved.insert(LookupNeed::Find(need), Resolution::Ambiguous);
                         }
@@ -249,6 +267,36 @@ impl Core {
             round += 1;
         }
         Ok(())
+    }
+
+    /// Which of these records are not who is searched for by a key, although they carry it: they are
+    /// linked, and their pairs go by another one. Their own side gave it to them, and the other side,
+    /// which asks, calls them something else until that has travelled.
+    async fn strangers(
+        &self,
+        side: Side,
+        table: &str,
+        found: &[Found],
+    ) -> Result<Vec<bool>, EngineError> {
+        let id_of = |found: &Found| match found {
+            Found::One(record) => Some(record.id.clone()),
+            Found::None | Found::Many(_) => None,
+        };
+        let ids: Vec<RecordId> = found.iter().filter_map(id_of).collect();
+        let mut linked = HashSet::new();
+        if !ids.is_empty() {
+            for owner in self.project.owners(side, table) {
+                if !changes_keys(owner, side) {
+                    continue;
+                }
+                let pairs = self.store.pairs_by_record(owner.id(), side, &ids).await?;
+                let alive = |pair: &Pair| pair.body.state != PairState::Deleted;
+                let alive = pairs.into_iter().filter(|(_, pair)| alive(pair));
+                linked.extend(alive.map(|(id, _)| id));
+            }
+        }
+        let is_stranger = |found| id_of(found).is_some_and(|id| linked.contains(&id));
+        Ok(found.iter().map(is_stranger).collect())
     }
 
     /// The path to the company code of a table's rows, where they are striped.
@@ -289,9 +337,12 @@ impl Core {
         let mut further: Vec<(FollowNeed, FollowNeed)> = Vec::new();
         for ((side, table), needs) in by_table {
             for (need, value) in self.first_step(side, &table, needs, mode).await? {
-                let Some(value) = value else {
-                    answers.push((need, Resolution::Missing));
-                    continue;
+                let value = match value {
+                    Resolution::Found(value) => value,
+                    nothing => {
+                        answers.push((need, nothing));
+                        continue;
+                    }
                 };
                 match (need.path.split_once('.'), value) {
                     (None, value) => answers.push((need, Resolution::Found(value))),
@@ -327,14 +378,56 @@ impl Core {
         Ok(answers)
     }
 
-    /// Reads the first column of each need's path; `None` where the record is missing.
+    /// The keys of those of a map's pairs that go by another key than their record of one side has
+    /// now: it was changed there, and has yet to travel or waits, or the record is gone.
+    ///
+    /// Where the key is what identifies the record, nothing has to be read: it never changes.
+    async fn renaming(
+        &self,
+        map: &str,
+        side: Side,
+        pairs: impl Iterator<Item = &Pair>,
+    ) -> Result<HashSet<Key>, EngineError> {
+        let owner = self.project.maps().iter().find(|one| one.id() == map);
+        let Some(owner) = owner.filter(|owner| changes_keys(owner, side)).cloned() else {
+            return Ok(HashSet::new());
+        };
+        let (ids, keys): (Vec<RecordId>, Vec<Key>) = pairs
+            .filter_map(|pair| {
+                let record = pair.body.halves[side].record.clone()?;
+                Some((record, pair.body.key.clone()))
+            })
+            .unzip();
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let table = owner.table(side);
+        let read = self.systems[side]
+            .fetch(table, owner.columns(side), &ids)
+            .await
+            .map_err(|source| self.failed(side, format!("read {table}"), source))?;
+        let rows: Vec<(&RecordId, &Row)> = read
+            .iter()
+            .flatten()
+            .map(|record| (&record.id, &record.row))
+            .collect();
+        let now = Box::pin(self.compute_keys(&owner, side, &rows)).await?;
+        let here: HashSet<&RecordId> = rows.iter().map(|(id, _)| *id).collect();
+        let moved = |id: &RecordId, key: &Key| {
+            !here.contains(id) || now.get(id).is_some_and(|now| now != key)
+        };
+        let renaming = ids.iter().zip(keys).filter(|(id, key)| moved(id, key));
+        Ok(renaming.map(|(_, key)| key).collect())
+    }
+
+    /// Reads the first column of each need's path.
     async fn first_step(
         &self,
         side: Side,
         table: &str,
         mut open: Vec<FollowNeed>,
         mode: Follow,
-    ) -> Result<Vec<(FollowNeed, Option<Value>)>, EngineError> {
+    ) -> Result<Vec<(FollowNeed, Resolution)>, EngineError> {
         let mut answers = Vec::new();
         let mut brought_by_map = false;
         for owner in self.project.owners(side, table) {
@@ -347,6 +440,25 @@ impl Core {
                 .store
                 .pairs_by_record(owner.id(), side, &records)
                 .await?;
+            // What is written there is the key that the record has there now.
+            let names = |need: &&FollowNeed| {
+                mode == Follow::Paired && owner.key_paths(side).contains(&need.path)
+            };
+            let of = |need: &FollowNeed| {
+                let pair = pairs.get(&RecordId(need.reference.id.to_string()));
+                pair.filter(|pair| pair.body.state != PairState::Deleted)
+            };
+            let linked = open.iter().filter(names).filter_map(of);
+            let renaming = self.renaming(owner.id(), side.other(), linked).await?;
+            let (held, free): (Vec<_>, Vec<_>) = open.into_iter().partition(|need| {
+                names(&need) && of(need).is_some_and(|pair| renaming.contains(&pair.body.key))
+            });
+            for need in held {
+                let key = of(&need).map(|pair| pair.body.key.clone());
+                let until = key.map_or_else(String::new, |key| freed_token(owner.id(), &key));
+                answers.push((need, Resolution::Renaming { until }));
+            }
+            open = free;
             // A number that the other side has allocated is on its way here.
             let is_to_come = |need: &FollowNeed| {
                 mode == Follow::Paired
@@ -360,8 +472,10 @@ impl Core {
                     .filter(|pair| mode == Follow::Any || pair.body.state != PairState::Deleted)
                     .and_then(|pair| pair.body.halves[side].image.get(first(&need.path)).cloned());
                 match value {
-                    Some(Value::Null) if is_to_come(&need) => answers.push((need, None)),
-                    Some(value) => answers.push((need, Some(value))),
+                    Some(Value::Null) if is_to_come(&need) => {
+                        answers.push((need, Resolution::Missing));
+                    }
+                    Some(value) => answers.push((need, Resolution::Found(value))),
                     None => still_open.push((pair.is_some(), need)),
                 }
             }
@@ -373,7 +487,7 @@ impl Core {
                     let to_come = is_to_come(&need);
                     let read = self.read_column(side, table, vec![need]).await?;
                     answers.extend(read.into_iter().map(|(need, value)| match value {
-                        Some(Value::Null) if to_come => (need, None),
+                        Resolution::Found(Value::Null) if to_come => (need, Resolution::Missing),
                         value => (need, value),
                     }));
                 } else {
@@ -382,7 +496,8 @@ impl Core {
             }
         }
         if mode == Follow::Paired && brought_by_map {
-            answers.extend(open.into_iter().map(|need| (need, None)));
+            let missing = open.into_iter().map(|need| (need, Resolution::Missing));
+            answers.extend(missing);
         } else {
             answers.extend(self.read_column(side, table, open).await?);
         }
@@ -394,7 +509,7 @@ impl Core {
         side: Side,
         table: &str,
         needs: Vec<FollowNeed>,
-    ) -> Result<Vec<(FollowNeed, Option<Value>)>, EngineError> {
+    ) -> Result<Vec<(FollowNeed, Resolution)>, EngineError> {
         let mut by_column: BTreeMap<String, Vec<FollowNeed>> = BTreeMap::new();
         for need in needs {
             by_column
@@ -414,11 +529,25 @@ impl Core {
                 .await
                 .map_err(|source| self.failed(side, format!("read {table}"), source))?;
             for (need, record) in needs.into_iter().zip(records) {
-                answers.push((need, record.map(|record| record.row.value(&column).clone())));
+                let answer = record.map_or(Resolution::Missing, |record| {
+                    Resolution::Found(record.row.value(&column).clone())
+                });
+                answers.push((need, answer));
             }
         }
         Ok(answers)
     }
+}
+
+/// Whether records of a side may get another key and stay what they are.
+pub(crate) fn changes_keys(map: &CompiledMap, side: Side) -> bool {
+    let identity = &map.schema(side).primary_key;
+    let identifies = |path: &String| {
+        identity
+            .iter()
+            .any(|column| column.eq_ignore_ascii_case(first(path)))
+    };
+    !map.key_paths(side).iter().all(identifies)
 }
 
 fn first(path: &str) -> &str {

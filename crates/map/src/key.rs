@@ -222,6 +222,6 @@ fn follow(side: Side, value: &Value, path: &str, resolved: &ResolvedLookups) -> 
     match resolved.get(&need) {
         None => Read::Needs(need),
         Some(Resolution::Found(value)) => Read::Value(value.clone()),
-        Some(Resolution::Missing | Resolution::Ambiguous) => Read::Unresolved(need),
+        Some(_) => Read::Unresolved(need),
     }
 }

@@ -108,6 +108,11 @@ pub enum Resolution {
     Missing,
     /// Several records answer to it.
     Ambiguous,
+    /// The record that would answer does not go by this key any more, or not yet on both sides.
+    Renaming {
+        /// What to wait for, in the words of whoever answers.
+        until: String,
+    },
 }
 
 /// Answers that are known.

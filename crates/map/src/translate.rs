@@ -214,7 +214,7 @@ impl CompiledMap {
                         continue;
                     }
                     Some(Resolution::Found(found)) => found.clone(),
-                    Some(Resolution::Ambiguous | Resolution::Missing) | None => {
+                    _ => {
                         out.waiting.push(Waiting { field, need });
                         continue;
                     }
@@ -266,7 +266,9 @@ impl CompiledMap {
                     ..self.problem(field, to, lookup.slot, codes::LOOKUP_AMBIGUOUS, why)
                 });
             }
-            Some(Resolution::Missing) | None => out.waiting.push(Waiting { field, need }),
+            Some(Resolution::Missing | Resolution::Renaming { .. }) | None => {
+                out.waiting.push(Waiting { field, need });
+            }
         }
     }
 
@@ -293,9 +295,7 @@ impl CompiledMap {
         };
         match resolved.get(&need) {
             Some(Resolution::Found(found)) => self.put(out, field, to, slot, found.clone()),
-            Some(Resolution::Missing | Resolution::Ambiguous) | None => {
-                out.waiting.push(Waiting { field, need });
-            }
+            _ => out.waiting.push(Waiting { field, need }),
         }
     }
 

@@ -114,7 +114,7 @@ impl CompiledMap {
                     ..problem
                 })
             }
-            Some(Resolution::Missing) | None => Sought::Waiting(need),
+            Some(Resolution::Missing | Resolution::Renaming { .. }) | None => Sought::Waiting(need),
         }
     }
 
@@ -144,11 +144,8 @@ impl CompiledMap {
                 let why = "it points at a table that the path does not cover";
                 return Err(Box::new(self.not_sought(crossing, why)));
             };
-            let behind = match resolved.get(&need) {
-                Some(Resolution::Found(behind)) => behind,
-                Some(Resolution::Missing | Resolution::Ambiguous) | None => {
-                    return Err(Box::new(Sought::Waiting(need)));
-                }
+            let Some(Resolution::Found(behind)) = resolved.get(&need) else {
+                return Err(Box::new(Sought::Waiting(need)));
             };
             let Some(end) = part.ends[to].first() else {
                 continue;

@@ -192,7 +192,9 @@ pub async fn convergence(
                 if let (Some((id, _)), Some(_)) = records {
                     pair_keys(world, store, kind, key, id).await?;
                 }
-                if stays_reborn(world, store, kind, records).await? {
+                if stays_reborn(world, store, kind, records).await?
+                    || stays_renamed(world, store, kind, records).await?
+                {
                     continue;
                 }
                 for problem in disagreement(world, kind, records, &beside) {
@@ -345,6 +347,42 @@ async fn stays_reborn(
         let alone =
             pair.body.state == PairState::Deleted && pair.body.halves.right.record.is_none();
         alone && pair.body.settled_at < died
+    }))
+}
+
+/// Whether a record that stands alone under its key has a counterpart that the map left alone under
+/// another one. Outside the filter nothing travels, neither keys nor deletions; where deletions are
+/// ignored, the survivor may have got another key before anybody noticed that its counterpart was gone.
+async fn stays_renamed(
+    world: &World,
+    store: &dyn Store,
+    kind: &Kind,
+    records: (Option<&Found>, Option<&Found>),
+) -> Result<bool, StoreError> {
+    let (side, (id, _)) = match records {
+        (Some(found), None) => (Side::Left, found),
+        (None, Some(found)) => (Side::Right, found),
+        _ => return Ok(false),
+    };
+    let other = side.other();
+    let pairs = store
+        .pairs_by_record(kind.map, side, std::slice::from_ref(id))
+        .await?;
+    let rule = world
+        .removals
+        .as_ref()
+        .map(|removals| removals.rule(kind.map));
+    Ok(pairs.values().any(|pair| match pair.body.state {
+        PairState::OutsideFilter => pair.body.halves[other].record.as_ref().is_some_and(|id| {
+            let row = world.system(other).row(kind.tables[other], id);
+            row.is_none_or(|row| !inside(other, kind.tables[other], &row))
+        }),
+        PairState::Deleted => {
+            let number = pair.body.key.parts().pop().unwrap_or_default();
+            let alone = pair.body.halves[other].record.is_none();
+            rule == Some(Deletes::Ignore) || alone && world.ledger().outside.contains(&number)
+        }
+        PairState::Linked => false,
     }))
 }
 
@@ -748,7 +786,12 @@ async fn is_taken(
     let open = |pair: &Pair| {
         Side::BOTH.into_iter().any(|side| {
             let record = pair.body.halves[side].record.clone();
-            record.is_some_and(|record| beside.contains(&(kind.map.to_owned(), side, record)))
+            record.is_some_and(|record| {
+                // Where people discarded the new key of that other pair, its two records keep apart
+                // until somebody repairs them.
+                is_record_given_up(world, kind, side, &record)
+                    || beside.contains(&(kind.map.to_owned(), side, record))
+            })
         })
     };
     let mut pairs = linked.chain(holding);
@@ -783,9 +826,30 @@ async fn has_open_reference(
         match side {
             Side::Left => {
                 let value = row.value(column);
-                let there = by_key(world, kind, Side::Right)
-                    .contains_key(&(company.clone(), folded(value)));
-                open |= !value.is_null() && !there;
+                let key = (company.clone(), folded(value));
+                let there = by_key(world, kind, Side::Right).remove(&key);
+                // A record that gets another key is not who the text means any more: whoever has the
+                // key on the left has to be the one that has it on the right.
+                let here = by_key(world, kind, Side::Left).remove(&key);
+                let here = here.map(|(id, _)| id);
+                let linked = store
+                    .pairs_by_record(kind.map, Side::Left, here.as_slice())
+                    .await?;
+                let is_same = world.rekeys
+                    && linked.into_values().any(|pair| {
+                        pair.body.halves.right.record.as_ref() == there.as_ref().map(|(id, _)| id)
+                    });
+                // Nor is it one that is linked, and got the key on the right alone.
+                let id = there.map(|(id, _)| id);
+                let pairs = store
+                    .pairs_by_record(kind.map, Side::Right, id.as_slice())
+                    .await?;
+                let is_stranger = pairs.into_values().any(|pair| {
+                    pair.body.state != PairState::Deleted
+                        && pair.body.key.parts() != [key.0.clone(), key.1.clone()]
+                });
+                let known = id.is_some() && !is_stranger && (is_same || !world.rekeys);
+                open |= !value.is_null() && !known;
             }
             Side::Right => {
                 let Some(wanted) = referred(world, row.value(lookup), table, name) else {
@@ -795,14 +859,21 @@ async fn has_open_reference(
                     continue;
                 };
                 let id = RecordId(reference.id.to_string());
-                let paired = store
+                let pairs = store
                     .pairs_by_record(kind.map, Side::Right, std::slice::from_ref(&id))
-                    .await?
+                    .await?;
+                let pair = pairs
                     .get(&id)
-                    .is_some_and(|pair| pair.body.state != PairState::Deleted);
-                let there =
-                    by_key(world, kind, Side::Left).contains_key(&(company.clone(), wanted));
-                open |= !paired || !there;
+                    .filter(|pair| pair.body.state != PairState::Deleted);
+                let key = (company.clone(), wanted);
+                let there = by_key(world, kind, Side::Left).remove(&key);
+                // Where keys change, another record may have this one by now.
+                let known = |pair: &Pair| {
+                    there.as_ref().is_some_and(|(there, _)| {
+                        !world.rekeys || pair.body.halves.left.record.as_ref() == Some(there)
+                    })
+                };
+                open |= !pair.is_some_and(known);
             }
         }
     }

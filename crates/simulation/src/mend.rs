@@ -26,8 +26,9 @@ impl<'a> Menders<'a> {
         }
     }
 
-    /// Does what the message of a parked change says.
-    pub(crate) fn mend(&mut self, park: &Parked) {
+    /// Does what the message of a parked change says. `twin` is the record that its own is linked
+    /// with, which may go by another key.
+    pub(crate) fn mend(&mut self, park: &Parked, twin: Option<&RecordId>) {
         let Some(kind) = KINDS.into_iter().find(|kind| kind.map == park.map) else {
             return;
         };
@@ -42,7 +43,7 @@ impl<'a> Menders<'a> {
                     &fresh(self.world),
                 );
             }
-            (ParkReason::Refused, "DUET2131") => self.change_back(kind, park),
+            (ParkReason::Refused, "DUET2131") => self.change_back(kind, park, twin),
             (ParkReason::WaitingForKey, "DUET2107" | "DUET2108") => {
                 self.delete(park.side, kind.tables[park.side], &park.record);
             }
@@ -69,7 +70,7 @@ impl<'a> Menders<'a> {
             // Deleted on this side and changed on the other.
             (ParkReason::Conflict, _) => {
                 let other = park.side.other();
-                let Some((id, row)) = self.named(kind, other, park) else {
+                let Some((id, row)) = self.counterpart(kind, other, park, twin) else {
                     return;
                 };
                 if self.random.random_bool(0.5) {
@@ -90,9 +91,10 @@ impl<'a> Menders<'a> {
 
     /// Gives a record the key back that its counterpart still has; where another one took it
     /// meanwhile, the record goes.
-    fn change_back(&self, kind: &Kind, park: &Parked) {
+    fn change_back(&self, kind: &Kind, park: &Parked, twin: Option<&RecordId>) {
         let (side, table) = (park.side, kind.tables[park.side]);
-        let key = self.named(kind, side.other(), park).map(|(_, row)| row);
+        let found = self.counterpart(kind, side.other(), park, twin);
+        let key = found.map(|(_, row)| row);
         let key = key.map(|row| row.value(kind.key[side.other()]).to_string());
         let given = key.is_some_and(|key| give(self.world, kind, side, &park.record, &key));
         if !given {
@@ -110,6 +112,21 @@ impl<'a> Menders<'a> {
             system.edit(CUSTOMERS.tables[side], &customer, no_references(side));
         }
         system.delete(table, id);
+    }
+
+    /// The record that a parked change is about on the other side.
+    fn counterpart(
+        &self,
+        kind: &Kind,
+        side: Side,
+        park: &Parked,
+        twin: Option<&RecordId>,
+    ) -> Option<(RecordId, Row)> {
+        let linked = twin.and_then(|id| {
+            let row = self.world.system(side).row(kind.tables[side], id)?;
+            Some((id.clone(), row))
+        });
+        linked.or_else(|| self.named(kind, side, park))
     }
 
     /// The record that carries the key of a parked change.

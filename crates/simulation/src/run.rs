@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
             }
             // What set the rule off once does so again, until somebody does something about it.
             for park in wrong.iter().filter(|_| trial > 0) {
-                menders.mend(park);
+                menders.mend(park, None);
             }
             let done = &AtomicBool::new(true);
             let patience = Duration::from_secs(100);
@@ -346,13 +346,26 @@ impl<'a> Run<'a> {
         let mut menders = Menders::new(self.plan, &self.world);
         let mut clerks = self.clerks();
         for round in 0..MENDING {
-            let mut open = Vec::new();
+            let (mut open, mut twins) = (Vec::new(), BTreeMap::new());
             self.alone(beside, async {
                 open = self
                     .store
                     .parked(&ParkedFilter::default(), 1_000)
                     .await
                     .map_err(|e| e.to_string())?;
+                for park in &open {
+                    let record = std::slice::from_ref(&park.record);
+                    let pairs = self
+                        .store
+                        .pairs_by_record(&park.map, park.side, record)
+                        .await
+                        .map_err(|e| e.to_string())?;
+                    let other = park.side.other();
+                    let twin = pairs
+                        .into_values()
+                        .find_map(|pair| pair.body.halves[other].record.clone());
+                    twins.extend(twin.map(|twin| (park.seq, twin)));
+                }
                 Ok(())
             })?;
             // Where both sides rewrite each other's values, no value is a way out.
@@ -387,7 +400,7 @@ impl<'a> Run<'a> {
                 self.host
                     .tell(&format!("people mend {}", checks::words(park)));
                 self.world.ledger().count(reason(park.reason));
-                menders.mend(park);
+                menders.mend(park, twins.get(&park.seq));
             }
             self.settle(beside)?;
         }

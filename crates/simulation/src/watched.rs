@@ -301,7 +301,14 @@ impl WatchedStore {
     /// A deletion that the brake has to hold is not carried out.
     async fn check_brake(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let applied = matches!(settlement.outcome, Outcome::Applied { writes } if writes > 0);
-        if !applied || self.world.removals.is_none() {
+        // A deletion that was seen before Duet's own last write is looked at again, because the record
+        // may be there: then it is an edit like any other, and its pair lives.
+        let lives = matches!(
+            &settlement.pair,
+            PairWrite::Insert(body) | PairWrite::Update { body, .. }
+                if body.state == PairState::Linked
+        );
+        if !applied || lives || self.world.removals.is_none() {
             return Ok(());
         }
         let Some(change) = self.inner.change(settlement.seq).await? else {

@@ -31,6 +31,8 @@ pub struct World {
     pub right: Arc<ModelSystem>,
     /// Whether both sides rewrite names, so that no value satisfies either.
     pub quarrels: bool,
+    /// Whether records of the left side may get other keys and stay what they are.
+    pub rekeys: bool,
     /// Whether any side rewrites names.
     pub rewrites: bool,
     /// The policies of a plan.
@@ -169,6 +171,7 @@ impl World {
             left,
             right,
             quarrels: plan.rewrites.left && plan.rewrites.right,
+            rekeys: surrogates,
             rewrites: plan.rewrites.left || plan.rewrites.right,
             policies: plan.policies.clone(),
             removals: plan.removals.clone(),

@@ -223,15 +223,71 @@ const MENDED_NOW: [(u64, &str); 14] = [
     ),
 ];
 
+/// The same, with people who change keys.
+const MENDED_KEYS: [(u64, &str); 14] = [
+    (
+        287,
+        "a pair outside the filter kept a key that neither of its records had any more",
+    ),
+    (
+        423,
+        "the checker took a key that somebody typed with a blank at its end for another one",
+    ),
+    (
+        495,
+        "a text named the record that had the key before, and not the one that has it",
+    ),
+    (789, "the same"),
+    (
+        992,
+        "the checker took a deletion for one although the record was there again",
+    ),
+    (
+        1_053,
+        "a reference was written by a key that another record had by now",
+    ),
+    (
+        1_176,
+        "the checker did not know that people had discarded the new key of the other pair",
+    ),
+    (
+        1_194,
+        "a deletion waited for a decision about a record that had left the filter",
+    ),
+    (
+        1_417,
+        "a record that refers to itself was created again under a key that nobody had yet",
+    ),
+    (
+        1_701,
+        "a pair did not follow a key that had been discarded first and repaired later",
+    ),
+    (
+        2_388,
+        "the checker missed a record that stood outside the filter under another key",
+    ),
+    (2_684, "the same"),
+    (
+        3_796,
+        "a text named a record by a key that only the other side had given it",
+    ),
+    (
+        4_106,
+        "the checker missed a record that was left alone outside the filter, and got another key",
+    ),
+];
+
 #[test]
 fn mended_seeds_stay_mended() {
     let plain = MENDED.map(|(seed, reason)| (Plan::plain(seed), reason));
     let wide = MENDED_WIDE.map(|(seed, reason)| (Plan::wide(seed), reason));
     let now = MENDED_NOW.map(|(seed, reason)| (Plan::new(seed), reason));
+    let keys = MENDED_KEYS.map(|(seed, reason)| (Plan::with_keys(seed), reason));
     let failing: Vec<String> = plain
         .into_iter()
         .chain(wide)
         .chain(now)
+        .chain(keys)
         .filter_map(|(plan, reason)| {
             let seed = plan.seed;
             let broken = broken(&outcome(&plan))?;

@@ -7,7 +7,7 @@ use super::contest;
 use super::deliver::{Ready, Situation};
 use super::settle::{End, Landing};
 use super::target::{Target, current, takes_place};
-use super::{Errand, Wish, parked, renaming, update};
+use super::{Errand, Wish, parked, renaming};
 use crate::core::Core;
 use crate::resolve::{UNOWNED, key_token};
 use duet_map::CompiledMap;
@@ -16,8 +16,7 @@ use duet_map::merge::Merged;
 use duet_map::record::RecordId;
 use duet_map::value::Row;
 use duet_store::change::{Park, ParkReason};
-use duet_store::pair::PairState;
-use duet_store::settlement::Outcome;
+use duet_store::settlement::{Outcome, Settlement};
 use duet_systems::Write;
 use uuid::Uuid;
 
@@ -104,17 +103,14 @@ impl Core {
                 settlement.provides = vec![there];
                 return Err(Box::new(settlement.into()));
             };
-            let mut body = pair.body.clone();
-            body.state = PairState::OutsideFilter;
-            body.settled_at = self.clock.now();
-            let pair = update(pair, body);
             let why = format!("the {to} side's record is outside the map's filter");
-            let open_conflict = contest::left_filter(errand.conflict.as_deref());
-            let over = contest::decision_over(map, errand.conflict.as_deref());
-            let mut settlement = errand.ends(Outcome::Filtered(why));
-            settlement.pair = pair;
-            settlement.open_conflict = open_conflict;
-            settlement.provides = over;
+            let renames = errand.renames.clone();
+            let conflict = errand.conflict.as_deref();
+            let settlement = Settlement {
+                outcome: Outcome::Filtered(why),
+                writes_known: errand.refused,
+                ..self.outside_filter(map, &errand.change, pair, renames, conflict)
+            };
             return Err(Box::new(settlement.into()));
         }
         if merged.write.is_empty() && !matches!(target, Target::Absent) {

@@ -32,7 +32,8 @@ fn key_columns(map: &CompiledMap, side: Side) -> Vec<String> {
         .collect()
 }
 
-/// The row of a linked record whose key columns differ from what was agreed of them.
+/// The row of a linked record whose key columns differ from what was agreed of them, or which travels
+/// whole: what was discarded counts as agreed, and is not.
 fn rekeyed<'a>(map: &CompiledMap, arrival: &'a Arrival) -> Option<&'a Row> {
     let side = arrival.change.change.side;
     let pair = arrival.pair.as_ref()?;
@@ -42,8 +43,10 @@ fn rekeyed<'a>(map: &CompiledMap, arrival: &'a Arrival) -> Option<&'a Row> {
     }
     let now = map.image(side, row);
     let agreed = &pair.body.halves[side].image;
+    let amendment = &arrival.change.change.amendment;
+    let whole = amendment.repair || amendment.recreate;
     let moved = |column: &String| now.get(column) != agreed.get(column);
-    key_columns(map, side).iter().any(moved).then_some(row)
+    (whole || key_columns(map, side).iter().any(moved)).then_some(row)
 }
 
 /// The references to follow for the new key of a linked record, if it has one, and for the key that
@@ -74,7 +77,9 @@ pub(super) fn new_key(
     };
     let row = rekeyed(map, arrival)?;
     let key = map.key(arrival.change.change.side, row, scopes).ok()?;
-    (key != pair.body.key).then_some(key)
+    // One that comes back into the filter may go by its new key already, which never travelled.
+    let outside = pair.body.state == PairState::OutsideFilter;
+    (outside || key != pair.body.key).then_some(key)
 }
 
 /// The fields that carry the key to the other side.

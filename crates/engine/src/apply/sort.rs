@@ -2,10 +2,10 @@
 
 use super::contest::{decided_side, decision_over, left_filter, left_scope};
 use super::intake::Arrival;
-use super::{Errand, Wish, ended, parked, renaming, update};
+use super::{Errand, Wish, ended, parked, renaming, settle, update};
 use crate::capture::is_unresolved;
 use crate::core::Core;
-use crate::resolve::freed_token;
+use crate::resolve::{changes_keys, freed_token};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
 use duet_map::field_set::FieldSet;
@@ -157,17 +157,20 @@ impl Core {
                 &change,
                 Outcome::Filtered("outside the map's filter".into()),
             );
-            if let Some(pair) = &pair
-                && pair.body.state == PairState::Linked
-            {
-                let mut body = pair.body.clone();
-                body.state = PairState::OutsideFilter;
-                body.settled_at = self.clock.now();
+            let Some(pair) = &pair else {
+                return Err(Box::new(settlement));
+            };
+            // Another pair may have the new key.
+            let renames = renames.filter(|new| !taken.contains_key(new));
+            if pair.body.state == PairState::Linked {
                 settlement.outcome = Outcome::Filtered("left the map's filter".into());
-                settlement.pair = update(pair, body);
-                settlement.open_conflict = left_filter(conflict.as_deref());
-                settlement.provides = decision_over(map, conflict.as_deref());
+            } else if renames.is_none() {
+                return Err(Box::new(settlement));
             }
+            let settlement = Settlement {
+                outcome: settlement.outcome,
+                ..self.outside_filter(map, &change, pair, renames, conflict.as_deref())
+            };
             return Err(Box::new(settlement));
         }
         if !map.flows(side) {
@@ -276,6 +279,37 @@ impl Core {
             renames,
             conflict,
         })
+    }
+
+    /// Takes a pair out of the filter. Nothing of it travels until it is back, but it lets go of its
+    /// key when one of its records has another one: whoever takes the old one is a stranger.
+    pub(super) fn outside_filter(
+        &self,
+        map: &CompiledMap,
+        change: &Change,
+        pair: &Pair,
+        renames: Option<Key>,
+        conflict: Option<&Conflict>,
+    ) -> Settlement {
+        let mut body = pair.body.clone();
+        body.state = PairState::OutsideFilter;
+        body.settled_at = self.clock.now();
+        let mut provides = Vec::new();
+        let old = &pair.body.key;
+        // What identifies a record on the other side stays its key, and so the pair's.
+        let free = changes_keys(map, change.change.side.other());
+        if let Some(new) = renames.filter(|new| free && new != old) {
+            body.key = new;
+            provides = settle::provides(map, &body);
+            provides.push(freed_token(map.id(), old));
+        }
+        provides.extend(decision_over(map, conflict));
+        Settlement {
+            pair: update(pair, body),
+            open_conflict: left_filter(conflict),
+            provides,
+            ..ended(change, Outcome::Filtered("outside the map's filter".into()))
+        }
     }
 
     /// Whether the company of a pair has left the scope. Its deletions are found when it comes back,

@@ -5,7 +5,7 @@ use super::sort::{Sorted, SortedUpsert};
 use super::{Errand, Upsert, Wish, ended, parked};
 use crate::core::Core;
 use crate::error::EngineError;
-use crate::resolve::Follow;
+use crate::resolve::{Follow, UNOWNED, freed_token};
 use duet_map::CompiledMap;
 use duet_map::codes;
 use duet_map::diagnostic::Code;
@@ -15,6 +15,7 @@ use duet_map::side::Side;
 use duet_map::translate::{Translation, Waiting};
 use duet_store::change::{Park, ParkReason};
 use duet_store::settlement::{Outcome, Settlement};
+use std::collections::HashMap;
 
 /// How often answers may raise further questions.
 const MORE_QUESTIONS: usize = 3;
@@ -27,7 +28,7 @@ impl Core {
         sorted: Vec<Sorted>,
         settlements: &mut Vec<Settlement>,
     ) -> Result<Vec<Errand>, EngineError> {
-        let (translations, refusals) = self.translations(map, &sorted).await?;
+        let (translations, refusals, resolved) = self.translations(map, &sorted).await?;
         let mut translations = translations.into_iter();
 
         let mut errands = Vec::with_capacity(sorted.len());
@@ -64,7 +65,7 @@ impl Core {
             }
             let mut later = None;
             if !translation.waiting.is_empty() {
-                let (code, message) = awaited(&translation, &refusals);
+                let (code, message) = awaited(&translation, &refusals, &resolved);
                 let park = Park {
                     reason: ParkReason::WaitingForKey,
                     code,
@@ -72,7 +73,13 @@ impl Core {
                     waits_for: translation
                         .waiting
                         .iter()
-                        .flat_map(|waiting| self.tokens(&waiting.need))
+                        .flat_map(|waiting| match resolved.get(&waiting.need) {
+                            // A new key may also be taken back, which nobody reports.
+                            Some(Resolution::Renaming { until }) => {
+                                vec![until.clone(), format!("{UNOWNED}{until}")]
+                            }
+                            _ => self.tokens(&waiting.need),
+                        })
                         .collect(),
                 };
                 // The lookup may stand on either side: a text over here may name what it points at.
@@ -125,7 +132,7 @@ impl Core {
         &self,
         map: &CompiledMap,
         sorted: &[Sorted],
-    ) -> Result<(Vec<Translation>, Refusals), EngineError> {
+    ) -> Result<(Vec<Translation>, Refusals, ResolvedLookups), EngineError> {
         let upserts = || {
             sorted
                 .iter()
@@ -141,7 +148,31 @@ impl Core {
                 )
             })
             .collect();
+        let recreated = upserts()
+            .filter(|(one, upsert)| upsert.recreates && one.renames.is_some())
+            .filter_map(|(one, _)| {
+                let change = &one.change.change;
+                let until = freed_token(map.id(), &one.pair.as_ref()?.body.key);
+                Some(((change.side, change.record.0.clone()), until))
+            })
+            .collect::<HashMap<_, _>>();
+        // Who is created again under another key has no name there yet.
+        let nameless = |need: &LookupNeed| match need {
+            LookupNeed::Follow(follow) => {
+                let place = (follow.side, follow.reference.id.to_string());
+                let own = follow
+                    .reference
+                    .table
+                    .eq_ignore_ascii_case(map.table(follow.side));
+                let named = own && map.key_paths(follow.side).contains(&follow.path);
+                let until = recreated.get(&place).filter(|_| named)?.clone();
+                Some((need.clone(), Resolution::Renaming { until }))
+            }
+            LookupNeed::Find(_) | LookupNeed::Counterpart(_) => None,
+        };
+        let unnamed: Vec<_> = needs.iter().filter_map(nameless).collect();
         let mut resolved = self.resolve(needs, Follow::Paired).await?;
+        resolved.extend(unnamed.into_iter().collect());
         let translate = |one: &Sorted, upsert: &SortedUpsert, resolved: &ResolvedLookups| {
             let create = one.pair.is_none() || upsert.recreates;
             map.translate(
@@ -189,7 +220,7 @@ impl Core {
             .flat_map(|(translation, (one, _))| wanted(map, one.change.seq, translation, &resolved))
             .collect();
         if wanted.is_empty() {
-            return Ok((translations, Refusals::new()));
+            return Ok((translations, Refusals::new(), resolved));
         }
         let refusals = self.create_missing(map, wanted, &mut resolved).await?;
         for (translation, (one, upsert)) in translations.iter_mut().zip(upserts()) {
@@ -197,7 +228,7 @@ impl Core {
                 *translation = translate(one, upsert, &resolved);
             }
         }
-        Ok((translations, refusals))
+        Ok((translations, refusals, resolved))
     }
 }
 
@@ -229,11 +260,20 @@ fn wanted(
 }
 
 /// What a change waits for, and why what it would have created was refused.
-fn awaited(translation: &Translation, refusals: &Refusals) -> (Code, String) {
+fn awaited(
+    translation: &Translation,
+    refusals: &Refusals,
+    resolved: &ResolvedLookups,
+) -> (Code, String) {
     let needs: Vec<String> = translation
         .waiting
         .iter()
-        .map(|waiting| waiting.need.to_string())
+        .map(|waiting| match resolved.get(&waiting.need) {
+            Some(Resolution::Renaming { .. }) => {
+                format!("{}, whose key is being changed", waiting.need)
+            }
+            _ => waiting.need.to_string(),
+        })
         .collect();
     let needs = needs.join(" and ");
     let refused = translation

@@ -29,6 +29,7 @@ mod parking;
 mod peers;
 mod reconcile;
 mod references;
+mod renamed;
 mod renaming;
 mod rewriting;
 mod road;

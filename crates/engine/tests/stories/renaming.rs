@@ -17,11 +17,11 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn number(text: &str) -> Row {
+pub fn number(text: &str) -> Row {
     Row::new().with("accountnumber", text)
 }
 
-fn account_number(text: &str) -> Row {
+pub fn account_number(text: &str) -> Row {
     Row::new().with("CustomerAccount", text)
 }
 
@@ -56,7 +56,7 @@ fn engine_over(pair: &Pair) -> Engine {
 }
 
 /// A pair with one customer whose number both sides may change.
-async fn renumbering() -> (Pair, Engine, RecordId, RecordId) {
+pub async fn renumbering() -> (Pair, Engine, RecordId, RecordId) {
     let finance = |_| ModelSystem::quiet(Side::Left, Quirks::DATAVERSE, numbered());
     let pair = Pair::shaped(finance, |right| right);
     let customer = pair.customer("usmf", "US-001", Row::new());
@@ -67,7 +67,7 @@ async fn renumbering() -> (Pair, Engine, RecordId, RecordId) {
     (pair, engine, customer, account)
 }
 
-async fn key_of(pair: &Pair, account: &RecordId) -> String {
+pub async fn key_of(pair: &Pair, account: &RecordId) -> String {
     let ids = [account.clone()];
     let pairs = pair
         .store

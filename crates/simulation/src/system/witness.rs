@@ -107,8 +107,14 @@ impl Witness {
         let of = |row: Option<&Row>| {
             let text = row.and_then(|row| tracked_text(row.value(column)));
             let text = text.map(|text| text.to_lowercase());
-            // Of keys, only some are values that nobody entered before.
-            text.filter(|text| !is_key || text.starts_with(FRESH))
+            // Of keys, only some are values that nobody entered before; and blanks at their end do not
+            // count, so that whoever types one with blanks has entered nothing new.
+            match text {
+                Some(text) if is_key => {
+                    Some(text.trim_end().to_owned()).filter(|text| text.starts_with(FRESH))
+                }
+                text => text,
+            }
         };
         let (old, new) = (of(before), of(after));
         let place = (table.to_owned(), id.0.clone(), column.to_owned());
