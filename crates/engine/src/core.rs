@@ -43,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) notice_work: PerSide<Notify>,
     /// Held while a table's changes are read and journaled, so that cursors only move forward.
     reading: PerSide<HashMap<String, tokio::sync::Mutex<()>>>,
+    /// Held while changes of a map are applied, and while a person's order ends them otherwise.
+    applying: HashMap<String, tokio::sync::Mutex<()>>,
     /// Held while records that lookups miss are created, so that no two rounds create one.
     pub(crate) creating: tokio::sync::Mutex<()>,
     troubled: PerSide<AtomicBool>,
@@ -66,6 +68,11 @@ impl Core {
             .maps()
             .iter()
             .map(|map| (map.id().to_owned(), Notify::new()))
+            .collect();
+        let applying = project
+            .maps()
+            .iter()
+            .map(|map| (map.id().to_owned(), tokio::sync::Mutex::default()))
             .collect();
         let table_work = PerSide::from_fn(|side| {
             project
@@ -104,6 +111,7 @@ impl Core {
             table_work,
             notice_work: PerSide::default(),
             reading,
+            applying,
             creating: tokio::sync::Mutex::default(),
             troubled: PerSide::default(),
             ticks: Mutex::new(0..0),
@@ -150,6 +158,14 @@ impl Core {
         table: &str,
     ) -> Option<tokio::sync::MutexGuard<'_, ()>> {
         match self.reading[side].get(table) {
+            Some(lock) => Some(lock.lock().await),
+            None => None,
+        }
+    }
+
+    /// Waits until no changes of this map are being applied; none are while the guard lives.
+    pub(crate) async fn applying(&self, map: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match self.applying.get(map) {
             Some(lock) => Some(lock.lock().await),
             None => None,
         }

@@ -5,7 +5,7 @@
 //! decision is one transaction: whatever happens to the process, it is taken, or it is still open.
 
 use crate::failpoint::Failpoints;
-use crate::resolve::decided_token;
+use crate::resolve::{decided_token, freed_token};
 use crate::snapshot::{confirmed_cursor, held_cursor};
 use duet_map::CompiledMap;
 use duet_map::diagnostic::Code;
@@ -379,14 +379,23 @@ pub async fn edit_parked(
     Ok(names)
 }
 
-/// Ends parked changes as discarded. Returns how many there were.
+/// Ends parked changes as discarded; a deletion leaves the other record alone from then on. Returns how
+/// many there were.
 pub async fn discard_parked(
     store: &dyn Store,
     filter: &ParkedFilter,
     decider: &Decider,
 ) -> Result<u64, DecisionError> {
     let why = format!("by {}", decider.by);
-    let discarded = store.discard(filter, &why, decider.at);
+    let parked = store.parked(filter, usize::MAX).await?;
+    let ends = |one: &Parked| {
+        [
+            freed_token(&one.map, &one.key),
+            decided_token(&one.map, &one.key),
+        ]
+    };
+    let provides = parked.iter().flat_map(ends).collect();
+    let discarded = store.discard(filter, &why, provides, decider.at);
     Ok(decider.takes(discarded).await?)
 }
 

@@ -119,6 +119,11 @@ impl Engine {
         let core = &self.core;
         core.take_up().await?;
         core.define_maps(false).await?;
+        let maps = core.project.maps();
+        let since: Vec<_> = maps
+            .iter()
+            .map(|map| core.lifecycle.reads_since(map.id()))
+            .collect();
         let before = self.boxes().await?;
         // What an interrupted sync has read counts only for the maps that it was read for.
         let subject = self.subject();
@@ -147,10 +152,8 @@ impl Engine {
         }
         // Keys that arrived late released earlier maps' changes.
         self.drain_all().await?;
-        for map in core.project.maps() {
-            if core.lifecycle.captures(map.id()) {
-                core.set_whole(map.id(), true).await?;
-            }
+        for (map, since) in maps.iter().zip(since) {
+            core.was_read_whole(map.id(), since).await?;
         }
         self.mark(None).await?;
         core.forget_snapshots().await?;

@@ -228,10 +228,7 @@ impl Engine {
                         return Ok(false);
                     }
                     core.settings.failpoints.reach("map-read-whole");
-                    // A map that was stopped meanwhile is read once more.
-                    if core.lifecycle.reads_since(map.id()) == since {
-                        core.set_whole(map.id(), true).await?;
-                    }
+                    core.was_read_whole(map.id(), since).await?;
                     Ok(true)
                 };
                 match read.await {

@@ -59,6 +59,8 @@ pub struct Rules {
     obeyed_by: BTreeMap<String, Timestamp>,
     /// The moments of the errors that maps were last paused or stopped for.
     answered: BTreeMap<String, Timestamp>,
+    /// When people last let maps run.
+    let_run: BTreeMap<String, Timestamp>,
     /// Maps that show that they rest because somebody or a rule ordered it.
     resting: BTreeSet<String>,
 }
@@ -147,6 +149,8 @@ impl Rules {
         let lately = order.is_some_and(|order| {
             order.cause == Cause::Person && alert.at.duration_since(order.at) < SOON
         });
+        let let_run = self.let_run.get(&map);
+        let lately = lately || let_run.is_some_and(|at| alert.at.duration_since(*at) < SOON);
         let answered = self.answered.get(&map) == Some(&alert.at);
         if alert.action != Action::Notify.word() && !rests && !lately && !answered {
             self.obeyed_by.entry(map).or_insert(alert.at);
@@ -159,6 +163,9 @@ impl Rules {
             self.obeyed_by.remove(&order.map);
             if order.wanted == Wanted::Run {
                 self.resting.remove(&order.map);
+                if order.cause == Cause::Person {
+                    self.let_run.insert(order.map.clone(), order.at);
+                }
             } else if order.cause == Cause::Alert {
                 self.answered.insert(order.map.clone(), order.at);
             }

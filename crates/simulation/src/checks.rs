@@ -9,7 +9,7 @@ use crate::landscape::{
     COMPANIES, CUSTOMERS, FOREIGN, KINDS, Kind, LONGEST_NAME, TERMS, inside, kind_of,
 };
 use crate::ledger::Ledger;
-use crate::system::{folded, tracked_text};
+use crate::system::{emptied, folded, tracked_text};
 use crate::world::World;
 use duet_engine::decisions::{self, DecisionError, HeldDeletions};
 use duet_map::file::Deletes;
@@ -53,8 +53,14 @@ pub async fn nothing_lost(world: &World, store: &dyn Store) -> Result<(), StoreE
     for conflict in store.conflicts(&ConflictFilter::default(), ALL).await? {
         own_writes(world, &conflict);
         for field in conflict.fields {
-            kept.extend(tracked_text(&field.left).map(|text| text.to_lowercase()));
-            kept.extend(tracked_text(&field.right).map(|text| text.to_lowercase()));
+            let left = tracked_text(&field.left).map(|text| text.to_lowercase());
+            let right = tracked_text(&field.right).map(|text| text.to_lowercase());
+            match (&left, &right) {
+                (None, Some(value)) => kept.extend([emptied(&field.left_column, value)]),
+                (Some(value), None) => kept.extend([emptied(&field.right_column, value)]),
+                _ => {}
+            }
+            kept.extend(left.into_iter().chain(right));
         }
     }
     let ledger = &mut *world.ledger();
@@ -431,7 +437,17 @@ pub async fn decided(world: &World, store: &dyn Store) -> Result<(), StoreError>
         open: true,
         ..ConflictFilter::default()
     };
+    let oscillating = ParkedFilter {
+        reason: Some(ParkReason::Oscillating),
+        ..ParkedFilter::default()
+    };
+    let oscillating = store.parked(&oscillating, ALL).await?;
     for conflict in store.conflicts(&open, ALL).await? {
+        // Where both sides rewrite each other's values, no decision lasts.
+        let bounces = |park: &Parked| park.map == conflict.map && park.key == conflict.key;
+        if world.quarrels && oscillating.iter().any(bounces) {
+            continue;
+        }
         world
             .ledger()
             .violated("decisions", format!("still open: {conflict:?}"));
@@ -694,7 +710,9 @@ pub async fn parked_for_a_reason(world: &World, store: &dyn Store) -> Result<(),
                 && other.seq > park.seq
                 && (&other.map, other.side, &other.record) == (&park.map, park.side, &park.record)
         });
-        let deletion_held = row.is_none() && held.contains(&(park.map.clone(), park.side));
+        // The deletion may be this record's own, or that of the one whose key it has.
+        let deletion_held = (row.is_none() || park.code == "DUET2107")
+            && held.contains(&(park.map.clone(), park.side));
         if later || deletion_held {
             continue;
         }

@@ -128,7 +128,10 @@ pub(crate) fn paused(world: &World, map: &str, error: &str) {
         .drifts
         .iter()
         .filter(|drift| kind_of(drift.side, drift.table).is_some_and(|kind| kind.map == map))
-        .filter(|drift| drift.from <= now && now < drift.until + LATE)
+        // A map that was written down while a column was another waits for people from then on.
+        .filter(|drift| {
+            drift.from <= now && (now < drift.until + LATE || error.starts_with("DUET4123"))
+        })
         .collect();
     let ledger = &mut *world.ledger();
     if causes.is_empty() {

@@ -41,6 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 use witness::Witness;
+pub(crate) use witness::emptied;
 
 /// How many records a page of a whole read holds, unless it is said otherwise.
 const PAGE: usize = 3;

@@ -317,7 +317,11 @@ impl WatchedStore {
         let change = change.change;
         let place = (change.map.clone(), change.side);
         let ledger = &mut *self.world.ledger();
+        // A deletion that a new record has overtaken is none.
+        let ended = matches!(&settlement.pair, PairWrite::Update { body, .. }
+            if body.state == PairState::Deleted);
         if change.kind == ChangeKind::Delete
+            && ended
             && !change.amendment.confirmed
             && ledger.braked.contains(&place)
         {
@@ -605,6 +609,12 @@ impl Store for WatchedStore {
         if self.mutation == Some(Mutation::SwallowConflict) {
             return Ok(());
         }
+        for (seq, conflict) in &conflicts {
+            let fields = conflict.fields.len();
+            self.tell(format!(
+                "records a conflict of change {seq}, {fields} fields"
+            ));
+        }
         self.inner.add_conflicts(conflicts, now).await?;
         step_aside().await;
         Ok(())
@@ -835,13 +845,14 @@ impl Store for WatchedStore {
         &self,
         filter: &ParkedFilter,
         why: &str,
+        provides: Vec<String>,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         self.pace().await?;
         for park in self.inner.parked(filter, usize::MAX).await? {
             self.renounce(park.seq, None).await?;
         }
-        self.inner.discard(filter, why, now).await
+        self.inner.discard(filter, why, provides, now).await
     }
 
     async fn waiting(

@@ -167,7 +167,7 @@ const MENDED_WIDE: [(u64, &str); 11] = [
 ];
 
 /// The same, under the plan of all seeds, which has more of everything.
-const MENDED_NOW: [(u64, &str); 14] = [
+const MENDED_NOW: [(u64, &str); 22] = [
     (
         9_597,
         "a change journaled while its record got its pair stood apart from later ones",
@@ -220,6 +220,38 @@ const MENDED_NOW: [(u64, &str); 14] = [
     (
         11_126,
         "a deletion waited for a decision about a record that had left the filter",
+    ),
+    (
+        12_026,
+        "a queue was discarded while one of its changes was being written",
+    ),
+    (
+        12_996,
+        "the checker forgot that people had just let a map run",
+    ),
+    (
+        14_165,
+        "the checker missed the conflict record of a value that somebody had emptied",
+    ),
+    (
+        14_433,
+        "the checker did not know that a key may wait for a deletion that is held",
+    ),
+    (
+        14_438,
+        "a map that was stopped as its existing rows had been read counted as read",
+    ),
+    (
+        15_039,
+        "a deletion that a person had discarded was found once more",
+    ),
+    (
+        17_378,
+        "the checker took a deletion that a new record had overtaken for one",
+    ),
+    (
+        18_255,
+        "a value that waited for a person counted as bouncing each time it was read",
     ),
 ];
 

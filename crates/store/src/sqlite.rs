@@ -603,12 +603,13 @@ impl Store for SqliteStore {
         &self,
         filter: &ParkedFilter,
         why: &str,
+        provides: Vec<String>,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let (filter, why) = (filter.clone(), why.to_owned());
         self.writer
             .write("discard parked changes", move |tx| {
-                parking::discard(tx, &filter, &why, now)
+                parking::discard(tx, &filter, &why, &provides, now)
             })
             .await
     }

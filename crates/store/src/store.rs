@@ -315,11 +315,14 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 
-    /// Ends parked changes as discarded, because a person says so; returns how many.
+    /// Ends parked changes as discarded, because a person says so, and releases what waits for these
+    /// tokens; returns how many. A deletion that is discarded ends its pair and leaves the other
+    /// record alone, or the next whole read would find the deletion once more.
     async fn discard(
         &self,
         filter: &ParkedFilter,
         why: &str,
+        provides: Vec<String>,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 

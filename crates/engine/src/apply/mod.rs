@@ -163,6 +163,7 @@ fn update(pair: &Pair, body: PairBody) -> PairWrite {
 impl Core {
     /// Applies the oldest due changes of a map. Returns how many settled.
     pub(crate) async fn round(&self, map: &CompiledMap) -> Result<usize, EngineError> {
+        let _applying = self.applying(map.id()).await;
         let changes = self
             .store
             .due(map.id(), self.settings.round, self.clock.now())

@@ -248,6 +248,7 @@ impl Core {
         halves[from] = source;
         halves[to] = answer;
 
+        let writes = u32::from(tick.is_some());
         let renamed = renaming::settled(map, &errand, upsert, &merged);
         let key = renamed
             .clone()
@@ -259,7 +260,8 @@ impl Core {
             bounces: match old {
                 // What a person gives travels back to its own side, and that is no bounce.
                 _ if !upsert.truth.is_empty() => 0,
-                Some(body) if upsert.bounce => body.bounces + 1,
+                // What waits for a person meanwhile is written nowhere, however often it is read.
+                Some(body) if upsert.bounce => body.bounces + writes,
                 // An edit of something else says nothing about the values that bounce.
                 Some(body) if !rewritten(map, &errand, upsert, body) => body.bounces,
                 _ => 0,
@@ -285,7 +287,6 @@ impl Core {
         );
         let decided = (upsert.replaces || ends).then(|| decided_token(map.id(), &errand.key));
 
-        let writes = u32::from(tick.is_some());
         let lost = merged
             .conflicts
             .iter()

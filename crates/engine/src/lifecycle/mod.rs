@@ -38,6 +38,8 @@ use tokio::sync::Notify;
 pub(crate) struct Lifecycle {
     maps: Mutex<HashMap<String, Life>>,
     alerts: Mutex<Alerts>,
+    /// Held while a definition changes, so that of two who change it the later one knows the other.
+    defining: tokio::sync::Mutex<()>,
     fired: Mutex<Vec<Fired>>,
     /// Rings when there may be new orders, or rules fired.
     pub(crate) orders: Notify,
@@ -102,6 +104,7 @@ impl Lifecycle {
         Self {
             maps: Mutex::new(maps),
             alerts: Mutex::new(Alerts::new(settings.alerts.clone())),
+            defining: tokio::sync::Mutex::default(),
             fired: Mutex::default(),
             orders: Notify::new(),
             suspicion: Notify::new(),
@@ -237,22 +240,45 @@ impl Core {
         Ok(())
     }
 
-    /// Says that existing rows were read for a map as it is defined now, or that they are to be read
-    /// from the beginning.
-    pub(crate) async fn set_whole(&self, map: &str, whole: bool) -> Result<(), EngineError> {
-        let Some(mut definition) = self.lifecycle.definition(map) else {
-            return Ok(());
-        };
-        if definition.whole && whole {
-            return Ok(());
+    /// Says that existing rows were read for a map, unless its definition is another than the one
+    /// that they were read for, or the map was stopped meanwhile: then there is a gap, and they are
+    /// read once more.
+    pub(crate) async fn was_read_whole(
+        &self,
+        map: &str,
+        since: Option<Timestamp>,
+    ) -> Result<(), EngineError> {
+        {
+            let _one = self.lifecycle.defining.lock().await;
+            let Some(mut definition) = self.lifecycle.definition(map) else {
+                return Ok(());
+            };
+            if definition.whole || Some(definition.at) != since || !self.lifecycle.captures(map) {
+                return Ok(());
+            }
+            definition.whole = true;
+            self.store.define(definition.clone(), None).await?;
+            self.lifecycle
+                .with(map, |life| life.definition = Some(definition));
         }
-        definition.whole = whole;
-        if !whole {
-            definition.at = self.clock.now();
+        self.show(map).await
+    }
+
+    /// Says that existing rows are to be read for a map from the beginning.
+    pub(crate) async fn is_to_be_read(&self, map: &str) -> Result<(), EngineError> {
+        {
+            let _one = self.lifecycle.defining.lock().await;
+            let Some(mut definition) = self.lifecycle.definition(map) else {
+                return Ok(());
+            };
+            definition.whole = false;
+            // What was read before this moment says nothing, however short the moment.
+            let after = later(definition.at, Duration::from_nanos(1)).unwrap_or(definition.at);
+            definition.at = self.clock.now().max(after);
+            self.store.define(definition.clone(), None).await?;
+            self.lifecycle
+                .with(map, |life| life.definition = Some(definition));
         }
-        self.store.define(definition.clone(), None).await?;
-        self.lifecycle
-            .with(map, |life| life.definition = Some(definition));
         self.show(map).await
     }
 }

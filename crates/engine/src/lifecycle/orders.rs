@@ -27,7 +27,7 @@ impl Core {
             let runs = self.lifecycle.captures(map.id()) || self.lifecycle.is_whole(map.id());
             if wanted == Wanted::Stop && runs {
                 // Durable before capture stops: from here on there is a gap.
-                self.set_whole(map.id(), false).await?;
+                self.is_to_be_read(map.id()).await?;
             }
             let trial = later(self.clock.now(), self.settings.trial_after);
             let (changed, queue) = self.lifecycle.with(map.id(), |life| {
@@ -68,8 +68,13 @@ impl Core {
 
     /// Parks or discards what queued up to an order, once.
     async fn clear_queue(&self, map: &CompiledMap, order: &Order) -> Result<(), EngineError> {
+        if order.queue == Queue::CatchUp {
+            return Ok(());
+        }
+        // A change that is on its way to the other side must not end otherwise meanwhile.
+        let _applying = self.applying(map.id()).await;
         match order.queue {
-            Queue::CatchUp => return Ok(()),
+            Queue::CatchUp => {}
             Queue::KeepParked => {
                 let park = Park {
                     reason: ParkReason::Held,

@@ -362,10 +362,12 @@ async fn an_image_that_nobody_read_is_no_second_record_of_a_key() {
     story.pair.right.delete("accounts", &story.account);
     story.engine.quiesce().await.unwrap();
     let store = &*story.pair.store;
-    let all = ParkedFilter::default();
-    decisions::discard_parked(store, &all, &anna())
-        .await
-        .unwrap();
+    let edit = ParkedFilter {
+        side: Some(Side::Left),
+        ..ParkedFilter::default()
+    };
+    let discarded = decisions::discard_parked(store, &edit, &anna()).await;
+    assert_eq!(discarded.unwrap(), 1);
     // Both images are set in motion; the record of one of them is gone, and its pair gets another.
     story
         .decide(story.open().await.id, &[Choice::All(Side::Left)])

@@ -9,6 +9,7 @@ use duet_map::value::{Row, Value};
 use duet_simulation::system::{Call, Fault};
 use duet_store::Store;
 use duet_store::change::{ParkReason, ParkedFilter};
+use duet_store::conflict::ConflictState;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -324,5 +325,42 @@ async fn a_deletion_does_not_wait_for_a_decision_that_left_the_filter() {
     story.left(Row::new().with("PartyType", Value::Symbol("Person".into())));
     story.engine.quiesce().await.unwrap();
     assert_eq!(story.parked().await, []);
+    story.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_discarded_is_not_found_once_more() {
+    let story = Story::begin(str::to_owned).await;
+    story.left(Row::new().with("OrganizationName", "Still alive"));
+    story.pair.right.delete("accounts", &story.account);
+    story.engine.quiesce().await.unwrap();
+    let store = &*story.pair.store;
+    let deletion = ParkedFilter {
+        side: Some(Side::Right),
+        ..ParkedFilter::default()
+    };
+    let discarded = decisions::discard_parked(store, &deletion, &anna()).await;
+    assert_eq!(discarded.unwrap(), 1);
+    story.engine.quiesce().await.unwrap();
+    // The edit that waited for the decision has nothing to wait for any more.
+    assert_eq!(story.parked().await, []);
+    assert!(
+        story
+            .conflicts()
+            .await
+            .iter()
+            .all(|one| one.state != ConflictState::Open)
+    );
+
+    story.engine.sync().await.unwrap();
+    story.engine.quiesce().await.unwrap();
+    assert!(
+        story
+            .pair
+            .left
+            .row("CustomersV3", &story.customer)
+            .is_some()
+    );
+    assert!(story.pair.account("US-001").is_none());
     story.assert_at_rest().await;
 }

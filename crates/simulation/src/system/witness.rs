@@ -165,7 +165,8 @@ impl Witness {
                     "{} {table} {id}: {column} went back to an older value",
                     self.side
                 );
-                ledger.suspect("order", old.as_deref().unwrap_or_default(), what);
+                let newer = old.clone().unwrap_or_else(|| emptied(column, new));
+                ledger.suspect("order", &newer, what);
             }
         }
         if let (Some(old), Some(_)) = (old, after) {
@@ -296,4 +297,9 @@ fn spell(row: &Row, before: Option<&Row>) -> String {
         .map(|(column, value)| format!("{column}={value}"))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// How nothing is told from the value of a column that took its place.
+pub(crate) fn emptied(column: &str, value: &str) -> String {
+    format!("nothing in {column}, then {value}").to_lowercase()
 }

@@ -5,6 +5,7 @@ use super::columns::{
     word_of,
 };
 use super::fault::Fault;
+use super::history::Subject;
 use super::tally::{Progress, Tally};
 use super::{intents, operation, pairs, sweep};
 use crate::change::{Amendment, Change, ChangeKind, NewChange, ParkReason};
@@ -236,6 +237,18 @@ pub(super) fn join_partition(tx: &Connection, map: &str, body: &PairBody) -> Res
         }
     }
     Ok(())
+}
+
+/// Whether a change is a deletion, and nothing of its record came after it.
+pub(super) fn is_last_deletion(tx: &Connection, subject: &Subject) -> Result<bool, Fault> {
+    let mut select = tx.prepare_cached(
+        "SELECT 1 FROM journal AS one
+         WHERE seq = ?1 AND kind = 'delete' AND NOT EXISTS (
+             SELECT 1 FROM journal AS later
+             WHERE later.map = one.map AND later.side = one.side AND later.record = one.record
+               AND later.seq > one.seq)",
+    )?;
+    Ok(select.exists([subject.seq])?)
 }
 
 /// Between which moments a postponed change waits, in nanoseconds.

@@ -109,6 +109,28 @@ pub(super) fn key_of(
     })
 }
 
+/// Ends the pair that holds a record which is gone, and leaves the other record alone. Returns whether
+/// there was such a pair.
+pub(super) fn leave_alone(
+    tx: &Connection,
+    map: &str,
+    side: Side,
+    record: &RecordId,
+) -> Result<bool, Fault> {
+    let (column, half) = match side {
+        Side::Left => ("left_record", "left_half"),
+        Side::Right => ("right_record", "right_half"),
+    };
+    let ended = tx
+        .prepare_cached(&format!(
+            "UPDATE pairs SET revision = revision + 1, state = 'deleted', {column} = NULL,
+                 {half} = json_set({half}, '$.record', NULL)
+             WHERE map = ?1 AND {column} = ?2 AND state <> 'deleted'"
+        ))?
+        .execute([map, &record.0])?;
+    Ok(ended > 0)
+}
+
 fn one(tx: &Connection, sql: &str, params: impl Params) -> Result<Option<Pair>, Fault> {
     let mut select = tx.prepare_cached(sql)?;
     let mut rows = select.query(params)?;

@@ -3,9 +3,10 @@
 use super::columns::{Word as _, count, from_nanos, side_of, to_json, to_nanos, word_of};
 use super::fault::Fault;
 use super::history::{self, Subject};
-use super::settle;
 use super::tally::Tally;
+use super::{conflicts, journal, pairs, settle};
 use crate::change::{Amendment, Park, Parked, ParkedFilter};
+use crate::conflict::OpenConflict;
 use duet_map::record::{Key, RecordId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -119,18 +120,26 @@ pub(super) fn discard(
     tx: &Connection,
     filter: &ParkedFilter,
     why: &str,
+    provides: &[String],
     now: Timestamp,
 ) -> Result<u64, Fault> {
     let parked = list(tx, filter, usize::MAX)?;
     let mut tally = Tally::default();
     for change in &parked {
         if let Some(subject) = Subject::load(tx, change.seq)? {
+            if journal::is_last_deletion(tx, &subject)?
+                && pairs::leave_alone(tx, &change.map, change.side, &change.record)?
+            {
+                let gone = OpenConflict::Gone("its change was discarded".to_owned());
+                conflicts::settle_open(tx, &subject, &gone, now)?;
+            }
             tally.boxes(&change.map, change.side).discarded += 1;
             settle::remove(tx, change.seq)?;
             history::tell(tx, &subject, "discarded", why, now)?;
         }
     }
     tally.store(tx)?;
+    release(tx, provides.iter().map(String::as_str), now)?;
     Ok(parked.len() as u64)
 }
 

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::accounting::Boxes;
+use crate::change::ParkedFilter;
 use crate::intent::{Intent, Sent};
+use crate::pair::PairState;
 use crate::settlement::{Outcome, PairWrite, Settled, Settlement};
 use crate::store::Store as _;
 use duet_map::side::Side::{Left, Right};
@@ -449,4 +451,33 @@ async fn a_change_of_a_paired_record_stands_under_the_key_of_its_pair() {
     journal(&store, [upsert("a").under("nameless")]).await;
     let due = store.due(MAP, 10, at(0)).await.unwrap();
     assert_eq!(due[0].change.key, key("a"));
+}
+
+#[tokio::test]
+async fn a_discarded_deletion_ends_its_pair_and_leaves_the_other_record_alone() {
+    let store = memory();
+    journal(&store, [upsert("a")]).await;
+    settle(&store, vec![ends(1, APPLIED).inserting(linked("a"))]).await;
+    let gone = linked("a").halves.left.record.unwrap();
+    journal(&store, [delete("a")]).await;
+    settle(&store, vec![ends(2, parked(&["free"]))]).await;
+    let filter = ParkedFilter::default();
+    let discarded = store.discard(&filter, "by anna", vec!["token".to_owned()], at(9));
+    assert_eq!(discarded.await.unwrap(), 1);
+    let pairs = store.pairs_by_key(MAP, &[key("a")]).await.unwrap();
+    assert!(pairs.is_empty(), "its key is free");
+    let left = store
+        .pairs_by_record(MAP, Left, std::slice::from_ref(&gone))
+        .await
+        .unwrap();
+    assert!(
+        left.is_empty(),
+        "whoever takes the identifier is a new record"
+    );
+    let other = linked("a").halves.right.record.unwrap();
+    let right = store
+        .pairs_by_record(MAP, Right, std::slice::from_ref(&other))
+        .await
+        .unwrap();
+    assert_eq!(right[&other].body.state, PairState::Deleted);
 }
