@@ -3,20 +3,17 @@
 //! Snapshots of real output of real processes; addresses and folders are redacted.
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 
-use duet::demo::caller::Caller;
-use duet::demo::project_files::{self, Addresses};
-use duet::stand_ins::{Plan, StandIns, USER};
-use serde_json::json;
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
+mod stage;
 
-/// Two stand-ins in this process and a project of one map beside them.
-struct Stage {
-    stand_ins: StandIns,
-    folder: TempDir,
-}
+use duet::demo::caller::Caller;
+use duet::stand_ins::{Plan, USER};
+use serde_json::json;
+use stage::commands::ask;
+use stage::in_process::{InProcess, transcript};
+use std::fs;
+
+/// A project of two maps, of which the tests spoil one.
+struct Spoiled(InProcess);
 
 /// The map that the tests spoil: customers and accounts without references.
 const MAP: &str = "\
@@ -53,49 +50,28 @@ fields:
   - NAME > cdm_name
 ";
 
-impl Stage {
+impl Spoiled {
     async fn set() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let stand_ins = StandIns::start(&Plan::default()).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let addresses = Addresses {
-            finops: stand_ins.finops.url().to_owned(),
-            dataverse: stand_ins.dataverse.url().to_owned(),
-            listen: "127.0.0.1:0".to_owned(),
-        };
-        project_files::write(folder.path(), &addresses).unwrap();
-        fs::remove_dir_all(folder.path().join("maps")).unwrap();
-        let stage = Self { stand_ins, folder };
+        let stage = InProcess::set(&Plan::default()).await;
         stage.put("maps/companies.yaml", COMPANIES);
         stage.put("maps/customers.yaml", MAP);
-        stage
-    }
-
-    fn put(&self, file: &str, text: &str) {
-        let path = self.folder.path().join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        Self(stage)
     }
 
     fn spoil(&self, good: &str, bad: &str) {
         assert!(MAP.contains(good), "{good}");
-        self.put("maps/customers.yaml", &MAP.replace(good, bad));
+        self.0.put("maps/customers.yaml", &MAP.replace(good, bad));
     }
 
     /// Runs a command and shows both streams and the exit code, without what differs by run.
     async fn duet(&self, arguments: &[&str]) -> String {
-        let output = run(self.folder.path(), arguments).await;
-        output
-            .replace(self.stand_ins.finops.url(), "http://FINOPS")
-            .replace(self.stand_ins.dataverse.url(), "http://DATAVERSE")
-            .replace(
-                self.stand_ins.dataverse.url().trim_start_matches("http://"),
-                "DATAVERSE",
-            )
+        let (left, right) = (&self.0.stand_ins.finops, &self.0.stand_ins.dataverse);
+        transcript(&self.0.ask(arguments).await)
+            .replace(left.url(), "http://FINOPS")
+            .replace(right.url(), "http://DATAVERSE")
+            .replace(right.url().trim_start_matches("http://"), "DATAVERSE")
     }
-}
 
-impl Stage {
     /// What is parked, by record; the numbers depend on which side was read first.
     async fn parked(&self) -> String {
         let output = self.duet(&["parked", "--json"]).await;
@@ -118,44 +94,9 @@ impl Stage {
     }
 }
 
-async fn run(folder: &Path, arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env_remove("RUST_LOG")
-        .env_remove("DUET_CONFIG")
-        .env("NO_COLOR", "1");
-    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
-        command.env_remove(proxy);
-    }
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap();
-    let text = |bytes: &[u8]| {
-        String::from_utf8_lossy(bytes)
-            .lines()
-            .map(str::trim_end)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let mut told = [text(&output.stderr), text(&output.stdout)];
-    for stream in &mut told {
-        if !stream.is_empty() {
-            stream.push('\n');
-        }
-    }
-    format!(
-        "{}exit code {}",
-        told.concat(),
-        output.status.code().unwrap()
-    )
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_map_with_an_unknown_column() {
-    let stage = Stage::set().await;
+    let stage = Spoiled::set().await;
     stage.spoil("CREDITLIMIT =", "CREDITLIMT =");
     insta::assert_snapshot!(stage.duet(&["check"]).await, @"
     error[DUET1011]: CustomersV3 has no column `CREDITLIMT`
@@ -174,7 +115,7 @@ async fn a_map_with_an_unknown_column() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_filter() {
-    let stage = Stage::set().await;
+    let stage = Spoiled::set().await;
     stage.spoil("customertypecode eq 3", "customertypecode equals 3");
     insta::assert_snapshot!(stage.duet(&["check"]).await, @"
     error[DUET1040]: the right filter cannot be read: expected an operator such as `eq` or `and`
@@ -209,7 +150,7 @@ async fn a_bad_filter() {
 /// A finding stops a sync before anything is read or written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_map_stops_a_sync() {
-    let stage = Stage::set().await;
+    let stage = Spoiled::set().await;
     stage.spoil("right: { entity: accounts", "right: { entity: acounts");
     insta::assert_snapshot!(stage.duet(&["sync"]).await, @"
     error[DUET1010]: the right system has no table `acounts`
@@ -223,19 +164,19 @@ async fn a_broken_map_stops_a_sync() {
     More about it: duet explain DUET1010
     exit code 3
     ");
-    assert!(!stage.folder.path().join("duet.db").exists());
+    assert!(!stage.0.folder().join("duet.db").exists());
 }
 
 /// One row is parked with place and reason and without its value; the others travel.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_too_long_value_and_an_unmapped_enum_value() {
-    let stage = Stage::set().await;
+    let stage = Spoiled::set().await;
     stage.spoil(
         "  - SALESMEMO = description\n",
         "  - TAXEXEMPTNUMBER = description\n  \
          - ONHOLDSTATUS >< msdyn_onholdstatus: { no: 806380000, all: 806380002 }\n",
     );
-    let finops = Caller::sign_in(stage.stand_ins.finops.url(), "/data", USER)
+    let finops = Caller::sign_in(stage.0.stand_ins.finops.url(), "/data", USER)
         .await
         .unwrap();
     finops
@@ -264,7 +205,7 @@ async fn a_too_long_value_and_an_unmapped_enum_value() {
             .unwrap();
     }
     stage.duet(&["sync"]).await;
-    let dataverse = Caller::sign_in(stage.stand_ins.dataverse.url(), "/api/data/v9.2", USER)
+    let dataverse = Caller::sign_in(stage.0.stand_ins.dataverse.url(), "/api/data/v9.2", USER)
         .await
         .unwrap();
     let companies = dataverse.list("cdm_companies").await.unwrap();
@@ -314,15 +255,15 @@ async fn a_too_long_value_and_an_unmapped_enum_value() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_side() {
-    let stage = Stage::set().await;
+    let stage = Spoiled::set().await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let file = stage.folder.path().join("duet.yaml");
+    let file = stage.0.folder().join("duet.yaml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(
         &file,
-        text.replace(stage.stand_ins.dataverse.url(), &nobody),
+        text.replace(stage.0.stand_ins.dataverse.url(), &nobody),
     )
     .unwrap();
     let told = stage
@@ -346,8 +287,8 @@ async fn an_unreachable_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_secret() {
-    let stage = Stage::set().await;
-    stage.put("secrets/dataverse", "not the secret");
+    let stage = Spoiled::set().await;
+    stage.0.put("secrets/dataverse", "not the secret");
     let told = stage.duet(&["check"]).await;
     assert!(!told.contains("not the secret"));
     insta::assert_snapshot!(told, @"
@@ -361,10 +302,11 @@ async fn a_wrong_secret() {
     ");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_command() {
+#[test]
+fn a_wrong_command() {
     let folder = tempfile::tempdir().unwrap();
-    insta::assert_snapshot!(run(folder.path(), &["snyc"]).await, @"
+    let run = |arguments: &[&str]| transcript(&ask(folder.path(), arguments));
+    insta::assert_snapshot!(run(&["snyc"]), @"
     error: unrecognized subcommand 'snyc'
 
       tip: a similar subcommand exists: 'sync'
@@ -374,7 +316,7 @@ async fn a_wrong_command() {
     For more information, try '--help'.
     exit code 2
     ");
-    insta::assert_snapshot!(run(folder.path(), &["status"]).await, @"
+    insta::assert_snapshot!(run(&["status"]), @"
     error[DUET5001]: `duet.yaml` cannot be read: No such file or directory (os error 2)
      |
      = help: name the file with `--config FILE`, or let `duet demo` write one to start from
@@ -382,7 +324,7 @@ async fn a_wrong_command() {
     More about it: duet explain DUET5001
     exit code 3
     ");
-    insta::assert_snapshot!(run(folder.path(), &["explain", "DUET9999"]).await, @"
+    insta::assert_snapshot!(run(&["explain", "DUET9999"]), @"
     error[DUET5013]: no page explains `DUET9999`
      |
      = help: `duet explain` without a code lists them all

@@ -2,39 +2,33 @@
 //! `blueprint`, with real processes.
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 
+mod stage;
+
 use duet::stand_ins::{DUET, Plan, StandIns, TENANT};
 use serde_json::Value;
+use stage::in_process::{answer, transcript};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 async fn duet(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    let mut command = stage::duet(folder, arguments);
     command
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env_remove("RUST_LOG")
-        .env_remove("DUET_CONFIG")
-        .env("NO_COLOR", "1")
         .env("DUET_LEFT_SECRET", DUET.secret)
         .env("DUET_RIGHT_SECRET", DUET.secret);
-    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
-        command.env_remove(proxy);
-    }
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
 }
 
-fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
-}
-
 async fn json(folder: &Path, arguments: &[&str]) -> Value {
     let output = duet(folder, arguments).await;
-    assert!(output.status.success(), "{arguments:?}: {}", told(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        transcript(&output)
+    );
+    answer(&output)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +108,11 @@ async fn two_unknown_systems_become_a_project_in_step() {
     // A second start writes over nothing.
     let again = duet(folder, &init).await;
     assert_eq!(again.status.code(), Some(3));
-    assert!(told(&again).contains("DUET5140"), "{}", told(&again));
+    assert!(
+        transcript(&again).contains("DUET5140"),
+        "{}",
+        transcript(&again)
+    );
     assert_eq!(fs::read_to_string(folder.join("duet.yaml")).unwrap(), text);
 
     json(folder, &["sync", "--json", "--fail-on-parked"]).await;
@@ -122,7 +120,7 @@ async fn two_unknown_systems_become_a_project_in_step() {
 
     let arguments = ["blueprint", "--format", "html", "--to", "blueprint.html"];
     let blueprint = duet(folder, &arguments).await;
-    assert!(blueprint.status.success(), "{}", told(&blueprint));
+    assert!(blueprint.status.success(), "{}", transcript(&blueprint));
     let page = fs::read_to_string(folder.join("blueprint.html")).unwrap();
     assert!(page.contains("customers-v3.accounts") && page.contains("class=\"edge\""));
     let offline = json(folder, &["blueprint", "--offline", "--json"]).await;

@@ -1,12 +1,15 @@
 //! `duet map` on real files, and the JSON Schemas against everything that must satisfy them.
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 
+mod stage;
+
 use duet::solutions;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::Value as Json;
+use stage::commands::ask;
+use stage::in_process::transcript;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 const MAP: &str = "\
 # Customers, as sales sees them.
@@ -29,20 +32,7 @@ fields:
 
 /// Runs the command and shows both streams and the exit code.
 fn duet(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_duet"))
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-    format!(
-        "{}{}\nexit code {}",
-        text(&output.stdout),
-        text(&output.stderr),
-        output.status.code().unwrap()
-    )
+    transcript(&ask(folder, arguments))
 }
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

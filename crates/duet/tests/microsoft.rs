@@ -2,67 +2,27 @@
 //! solution, and a Dataverse that keeps them.
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 
+mod stage;
+
 use duet::demo::caller::Caller;
-use duet::demo::project_files::{self, Addresses};
-use duet::stand_ins::{Plan, StandIns, USER};
+use duet::stand_ins::{Plan, USER};
 use serde_json::{Value, json};
+use stage::commands::ask;
+use stage::in_process::{InProcess, answer, project, transcript};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-fn duet(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env_remove("RUST_LOG")
-        .env_remove("DUET_CONFIG")
-        .env("NO_COLOR", "1");
-    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
-        command.env_remove(proxy);
-    }
-    command.output().unwrap()
-}
-
-fn told(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-    let streams = [text(&output.stderr), text(&output.stdout)];
-    let shown: Vec<String> = streams
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .collect();
-    format!(
-        "{}\nexit code {}",
-        shown.join("\n"),
-        output.status.code().unwrap()
-    )
-}
-
-fn json_of(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", told(output)))
-}
-
 /// A project whose systems are never asked.
-fn project() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let addresses = Addresses {
-        finops: "http://127.0.0.1:1".to_owned(),
-        dataverse: "http://127.0.0.1:2".to_owned(),
-        listen: "127.0.0.1:0".to_owned(),
-    };
-    project_files::write(folder.path(), &addresses).unwrap();
-    fs::remove_dir_all(folder.path().join("maps")).unwrap();
-    folder
+fn alone() -> TempDir {
+    project("http://127.0.0.1:1", "http://127.0.0.1:2")
 }
 
 #[test]
 fn every_published_map_travels_as_one_export_and_back() {
-    let folder = project();
+    let folder = alone();
     let packages = [
         "application-core",
         "finance",
@@ -72,9 +32,9 @@ fn every_published_map_travels_as_one_export_and_back() {
     .into_iter()
     .chain(["asset-management", "notes", "party"]);
     let install: Vec<&str> = ["package", "install"].into_iter().chain(packages).collect();
-    assert!(duet(folder.path(), &install).status.success());
+    assert!(ask(folder.path(), &install).status.success());
     assert!(
-        duet(folder.path(), &["export", "--to", "exported"])
+        ask(folder.path(), &["export", "--to", "exported"])
             .status
             .success()
     );
@@ -94,7 +54,7 @@ fn every_published_map_travels_as_one_export_and_back() {
     fs::write(folder.path().join("page.json"), page.to_string()).unwrap();
     fs::remove_dir_all(folder.path().join("maps")).unwrap();
 
-    let report = json_of(&duet(folder.path(), &["import", "page.json", "--json"]));
+    let report = answer(&ask(folder.path(), &["import", "page.json", "--json"]));
     assert_eq!(report["maps"].as_array().unwrap().len(), 135);
     assert_eq!(
         (&report["mappings"], &report["lines"]),
@@ -103,7 +63,7 @@ fn every_published_map_travels_as_one_export_and_back() {
     assert_eq!(report["findings"], json!([]));
 
     assert!(
-        duet(folder.path(), &["export", "--to", "again"])
+        ask(folder.path(), &["export", "--to", "again"])
             .status
             .success()
     );
@@ -119,7 +79,7 @@ fn every_published_map_travels_as_one_export_and_back() {
     }
 
     // Twice is once.
-    let report = json_of(&duet(folder.path(), &["import", "page.json", "--json"]));
+    let report = answer(&ask(folder.path(), &["import", "page.json", "--json"]));
     let actions = report["maps"].as_array().unwrap().iter();
     assert!(
         actions.clone().all(|map| map["action"] == "same"),
@@ -174,19 +134,19 @@ fn documents(solution: &Path) -> BTreeMap<String, Value> {
 
 #[test]
 fn every_published_map_travels_as_a_solution_and_back() {
-    let folder = project();
+    let folder = alone();
     let install: Vec<&str> = ["package", "install"].into_iter().chain(PACKAGES).collect();
-    assert!(duet(folder.path(), &install).status.success());
+    assert!(ask(folder.path(), &install).status.success());
     let export = |file: &str| {
-        let output = duet(folder.path(), &["export", "--solution", file]);
-        assert!(output.status.success(), "{}", told(&output));
+        let output = ask(folder.path(), &["export", "--solution", file]);
+        assert!(output.status.success(), "{}", transcript(&output));
         documents(&folder.path().join(file))
     };
     let before = export("one.zip");
     assert_eq!(before.len(), 135);
     fs::remove_dir_all(folder.path().join("maps")).unwrap();
 
-    let report = json_of(&duet(folder.path(), &["import", "one.zip", "--json"]));
+    let report = answer(&ask(folder.path(), &["import", "one.zip", "--json"]));
     assert_eq!(report["maps"].as_array().unwrap().len(), 135);
     assert_eq!(
         (&report["mappings"], &report["lines"]),
@@ -201,32 +161,12 @@ fn every_published_map_travels_as_a_solution_and_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_published_map_travels_to_an_environment_and_back() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let stand_ins = StandIns::start(&Plan::default()).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let addresses = Addresses {
-        finops: stand_ins.finops.url().to_owned(),
-        dataverse: stand_ins.dataverse.url().to_owned(),
-        listen: "127.0.0.1:0".to_owned(),
-    };
-    project_files::write(folder.path(), &addresses).unwrap();
-    let maps = folder.path().join("maps");
-    fs::remove_dir_all(&maps).unwrap();
-    let path = folder.path().to_owned();
-    let run = async |arguments: &[&str]| {
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let path = path.clone();
-        tokio::task::spawn_blocking(move || {
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            duet(&path, &arguments)
-        })
-        .await
-        .unwrap()
-    };
+    let stage = InProcess::set(&Plan::default()).await;
+    let maps = stage.folder().join("maps");
     let install: Vec<&str> = ["package", "install"].into_iter().chain(PACKAGES).collect();
-    assert!(run(&install).await.status.success());
+    assert!(stage.ask(&install).await.status.success());
     let steps = async |arguments: &[&str]| {
-        let report = json_of(&run(arguments).await);
+        let report = answer(&stage.ask(arguments).await);
         let plan = report["environment"].as_array().unwrap().clone();
         let count = |step: &str| plan.iter().filter(|one| one["step"] == step).count();
         (count("create"), count("update"), count("same"))
@@ -237,7 +177,7 @@ async fn every_published_map_travels_to_an_environment_and_back() {
     assert_eq!(steps(&write).await, (135, 0, 0));
     assert_eq!(steps(&look).await, (0, 0, 135));
     fs::remove_dir_all(&maps).unwrap();
-    let report = json_of(&run(&["import", "--environment", "--json"]).await);
+    let report = answer(&stage.ask(&["import", "--environment", "--json"]).await);
     assert_eq!(report["maps"].as_array().unwrap().len(), 135);
     assert_eq!(report["lines"], 1692);
     assert_eq!(
@@ -254,7 +194,7 @@ async fn every_published_map_travels_to_an_environment_and_back() {
         .find(|line| line.contains(" = ") && line.starts_with("  - "));
     let line = line.unwrap().to_owned();
     fs::write(&file, text.replacen(&line, &line.replace(" = ", " > "), 1)).unwrap();
-    let plan = run(&["export", "--environment"]).await.stdout;
+    let plan = stage.ask(&["export", "--environment"]).await.stdout;
     insta::assert_snapshot!(String::from_utf8(plan).unwrap(), @"
     MAP                    STEP    VERSION  CHANGES
     customers-v3.accounts  update  1.0.0.0  1 of 25 field mappings differ
@@ -265,7 +205,7 @@ async fn every_published_map_travels_to_an_environment_and_back() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("version: 1.0.0.0", "version: 1.0.1.0")).unwrap();
     assert_eq!(steps(&write).await, (1, 0, 134));
-    stand_ins.stop().await;
+    stage.stand_ins.stop().await;
 }
 
 /// A map as a team may have changed it.
@@ -294,10 +234,10 @@ fn own_map() -> Value {
 
 #[test]
 fn what_no_map_can_say_is_told() {
-    let folder = project();
+    let folder = alone();
     let text = serde_json::to_string_pretty(&own_map()).unwrap();
     fs::write(folder.path().join("own.json"), text).unwrap();
-    insta::assert_snapshot!(told(&duet(folder.path(), &["import", "own.json"])), @r#"
+    insta::assert_snapshot!(transcript(&ask(folder.path(), &["import", "own.json"])), @r#"
     warning[DUET1209]: the public name of the entity `Time report` is not known; the map says `Timereport`
      --> own.json:8:23
       |
@@ -335,6 +275,7 @@ fn what_no_map_can_say_is_told() {
        |
     27 |               "digits": 2
        |                         ^
+
     MAP                      LEFT        RIGHT        MAPPINGS  LINES  FILE
     time-report.sst_reports  Timereport  sst_reports         3      2  added
 
@@ -364,7 +305,7 @@ fn what_no_map_can_say_is_told() {
       - 'company: the entity is not known; most entities keep rows by company'
       - 'left out: field mapping 2 of the original, which stays beside this file'
     ");
-    let strict = duet(
+    let strict = ask(
         folder.path(),
         &["import", "own.json", "--strict", "--dry-run"],
     );
@@ -378,17 +319,17 @@ fn what_no_map_can_say_is_told() {
         .unwrap()
         .replace("STATUS <<", "STATUS ><");
     fs::write(&path, &edited).unwrap();
-    assert!(told(&duet(folder.path(), &["import", "own.json"])).contains("DUET5135"));
+    assert!(transcript(&ask(folder.path(), &["import", "own.json"])).contains("DUET5135"));
     assert_eq!(fs::read_to_string(&path).unwrap(), edited);
     let arguments = ["export", "time-report.sst_reports", "--to", "out.json"];
-    assert!(duet(folder.path(), &arguments).status.success());
+    assert!(ask(folder.path(), &arguments).status.success());
     let out: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("out.json")).unwrap()).unwrap();
     let mut wanted = own_map();
     wanted["legs"][0]["fieldMappings"][2]["syncDirection"] = json!(3);
     assert_eq!(out, wanted);
 
-    insta::assert_snapshot!(told(&duet(folder.path(), &["export", "time-report"])), @"
+    insta::assert_snapshot!(transcript(&ask(folder.path(), &["export", "time-report"])), @"
     error[DUET5137]: no map of this project is called `time-report`
      |
      = help: did you mean `time-report.sst_reports`?
@@ -396,7 +337,7 @@ fn what_no_map_can_say_is_told() {
     More about it: duet explain DUET5137
     exit code 2
     ");
-    insta::assert_snapshot!(told(&duet(folder.path(), &["import", "duet.yaml"])), @"
+    insta::assert_snapshot!(transcript(&ask(folder.path(), &["import", "duet.yaml"])), @"
     error[DUET1200]: this is no JSON: expected value at line 1 column 1
      --> duet.yaml:1:1
       |
@@ -404,29 +345,21 @@ fn what_no_map_can_say_is_told() {
       | ^
       |
       = help: export the map again; a text cut off in the middle does not read
+
     MAP  LEFT  RIGHT  MAPPINGS  LINES  FILE
 
     Maps: 0. Field mappings: 0, of which 0 are lines and 0 are left out.
     exit code 1
     ");
-    let unreachable = duet(folder.path(), &["import", "--environment"]);
+    let unreachable = ask(folder.path(), &["import", "--environment"]);
     assert_eq!(unreachable.status.code(), Some(4));
-    assert!(told(&unreachable).contains("DUET3001"));
+    assert!(transcript(&unreachable).contains("DUET3001"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_environment_gives_its_latest_maps() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let stand_ins = StandIns::start(&Plan::default()).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let addresses = Addresses {
-        finops: stand_ins.finops.url().to_owned(),
-        dataverse: stand_ins.dataverse.url().to_owned(),
-        listen: "127.0.0.1:0".to_owned(),
-    };
-    project_files::write(folder.path(), &addresses).unwrap();
-    fs::remove_dir_all(folder.path().join("maps")).unwrap();
-    let user = Caller::sign_in(stand_ins.dataverse.url(), "/api/data/v9.2", USER)
+    let stage = InProcess::set(&Plan::default()).await;
+    let user = Caller::sign_in(stage.stand_ins.dataverse.url(), "/api/data/v9.2", USER)
         .await
         .unwrap();
     for version in ["1.0.0.9", "1.0.0.10"] {
@@ -441,27 +374,24 @@ async fn an_environment_gives_its_latest_maps() {
             .await
             .unwrap();
     }
-    let path = folder.path().to_owned();
-    let run =
-        tokio::task::spawn_blocking(move || duet(&path, &["import", "--environment", "--json"]));
-    let report = json_of(&run.await.unwrap());
+    let report = answer(&stage.ask(&["import", "--environment", "--json"]).await);
     assert_eq!(report["maps"].as_array().unwrap().len(), 1, "{report:#}");
     assert_eq!(report["older_versions"], 1);
-    let map = folder
-        .path()
+    let map = stage
+        .folder()
         .join("maps/imported/time-report.sst_reports.yaml");
     let map = fs::read_to_string(map).unwrap();
     assert!(
         map.contains("version: 1.0.0.10") && map.contains("key: [REPORTID = sst_name]"),
         "{map}"
     );
-    let document = folder
-        .path()
+    let document = stage
+        .folder()
         .join("maps/imported/time-report.sst_reports.microsoft.json");
     assert!(
         fs::read_to_string(document)
             .unwrap()
             .contains("msdyn_dualwriteentitymapid")
     );
-    stand_ins.stop().await;
+    stage.stand_ins.stop().await;
 }

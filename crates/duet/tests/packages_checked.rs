@@ -26,12 +26,10 @@
 
 mod stage;
 
-use duet::demo::project_files::{self, Addresses};
-use duet::stand_ins::{Plan, StandIns};
+use duet::stand_ins::Plan;
 use serde_json::Value;
-use stage::commands::ask;
+use stage::in_process::{InProcess, answer};
 use std::fmt::Write as _;
-use std::fs;
 
 /// Every finding on two lines: code, map and what it says; then the facts.
 fn told(report: &Value, list: &str) -> String {
@@ -54,41 +52,26 @@ fn told(report: &Value, list: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_warning_about_the_packages_is_known() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let stand_ins = StandIns::start(&Plan {
+    let stage = InProcess::set(&Plan {
         customers: Some(2),
         ..Plan::default()
     })
-    .await
-    .unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let addresses = Addresses {
-        finops: stand_ins.finops.url().to_owned(),
-        dataverse: stand_ins.dataverse.url().to_owned(),
-        listen: "127.0.0.1:0".to_owned(),
-    };
-    project_files::write(folder.path(), &addresses).unwrap();
-    fs::remove_dir_all(folder.path().join("maps")).unwrap();
-    let path = folder.path().to_owned();
-    let output = tokio::task::spawn_blocking(move || {
-        let install = [
-            "package",
-            "install",
-            "application-core",
-            "finance",
-            "human-resources",
-            "supply-chain",
-            "asset-management",
-            "notes",
-            "party",
-        ];
-        assert!(ask(&path, &install).status.success());
-        ask(&path, &["check", "--json"])
-    })
-    .await
-    .unwrap();
-    stand_ins.stop().await;
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    .await;
+    let install = [
+        "package",
+        "install",
+        "application-core",
+        "finance",
+        "human-resources",
+        "supply-chain",
+        "asset-management",
+        "notes",
+        "party",
+    ];
+    assert!(stage.ask(&install).await.status.success());
+    let output = stage.ask(&["check", "--json"]).await;
+    stage.stand_ins.stop().await;
+    let report = answer(&output);
     assert_eq!(report["errors"], 0, "{report:#}");
     assert_eq!(report["accepted"], serde_json::json!([]));
     insta::assert_snapshot!(told(&report, "findings"));

@@ -38,6 +38,34 @@ async fn synced(folder: &Path) -> Stage {
     stage
 }
 
+/// Users write until it finds no room and says so; it goes on, and takes in what they write then.
+async fn crowded(stage: &Stage, running: &mut Running, account: &str) {
+    let mut round = 0;
+    until("it finds no room and says so", async || {
+        round += 1;
+        write_notes(stage, round).await;
+        running.said().contains("DUET4120")
+    })
+    .await;
+    stage.set_limit(account, 31_337).await;
+    assert!(running.is_at_work(), "{}", running.said());
+}
+
+/// There is room again: what users wrote arrives, and nothing is lost on the way.
+async fn relieved(stage: &Stage, mut running: Running, account: &str) {
+    arrives(stage, account, 31_337).await;
+    assert!(running.is_at_work(), "{}", running.said());
+    assert!(running.end().success());
+    nothing_is_lost(stage, account, 31_337).await;
+}
+
+async fn arrives(stage: &Stage, account: &str, limit: u64) {
+    until("the edit arrives", async || {
+        stage.limit(account).await == limit.to_string()
+    })
+    .await;
+}
+
 /// Both sides agree on everything, and the last edit is there.
 async fn nothing_is_lost(stage: &Stage, account: &str, limit: u64) {
     stage.quiesce().await;
@@ -57,28 +85,14 @@ async fn a_store_at_its_limit_waits_says_so_and_goes_on_when_it_is_raised() {
     // Below its present size the store keeps its present size and does not grow.
     fs::write(&config, format!("{text}store-at-most: 1KB\n")).unwrap();
     let mut running = Running::start(folder);
-    let mut round = 0;
-    until("it finds no room and says so", async || {
-        round += 1;
-        write_notes(&stage, round).await;
-        running.said().contains("DUET4120")
-    })
-    .await;
-    stage.set_limit(&account, 31_337).await;
-    assert!(running.is_at_work(), "{}", running.said());
+    crowded(&stage, &mut running, &account).await;
     let audit = ask(folder, &["audit"]);
     assert!(audit.status.success(), "{}", said(&audit));
 
     fs::write(&config, format!("{text}store-at-most: 1GB\n")).unwrap();
     let reload = ask(folder, &["reload"]);
     assert!(reload.status.success(), "{}", said(&reload));
-    until("the edit arrives", async || {
-        stage.limit(&account).await == "31337"
-    })
-    .await;
-    assert!(running.is_at_work(), "{}", running.said());
-    assert!(running.end().success());
-    nothing_is_lost(&stage, &account, 31_337).await;
+    relieved(&stage, running, &account).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -98,28 +112,14 @@ async fn a_quota_that_is_used_up_is_waited_for() {
         .arg(stage::binary())
         .current_dir(folder);
     let mut running = Running::of(shell);
-    let mut round = 0;
-    until("it finds no room and says so", async || {
-        round += 1;
-        write_notes(&stage, round).await;
-        running.said().contains("DUET4120")
-    })
-    .await;
-    stage.set_limit(&account, 31_337).await;
-    assert!(running.is_at_work(), "{}", running.said());
+    crowded(&stage, &mut running, &account).await;
 
     let raised = Command::new("prlimit")
         .args(["--pid", &running.id().to_string(), "--fsize=unlimited"])
         .output()
         .unwrap();
     assert!(raised.status.success(), "{raised:?}");
-    until("the edit arrives", async || {
-        stage.limit(&account).await == "31337"
-    })
-    .await;
-    assert!(running.is_at_work(), "{}", running.said());
-    assert!(running.end().success());
-    nothing_is_lost(&stage, &account, 31_337).await;
+    relieved(&stage, running, &account).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,19 +189,13 @@ async fn a_second_process_is_refused_and_starts_when_the_first_has_died() {
         assert_eq!(told["findings"][0]["code"], "DUET4001");
     }
     stage.set_limit(&account, 1111).await;
-    until("the first goes on as before", async || {
-        stage.limit(&account).await == "1111"
-    })
-    .await;
+    arrives(&stage, &account, 1111).await;
     assert!(first.is_at_work());
 
     stage.set_limit(&account, 2222).await;
     first.kill();
     let second = Running::start(folder);
-    until("the second goes on where the first died", async || {
-        stage.limit(&account).await == "2222"
-    })
-    .await;
+    arrives(&stage, &account, 2222).await;
     assert_eq!(json_of(folder, &["audit"])["balances"], true);
     assert!(second.end().success());
     nothing_is_lost(&stage, &account, 2222).await;

@@ -3,8 +3,14 @@
 
 // Each test binary uses the part it needs.
 #![allow(dead_code, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is a test's failure"
+)]
 
 pub mod commands;
+pub mod in_process;
 pub mod small_project;
 
 use duet::config::Config;

@@ -1,7 +1,7 @@
 //! A project of few maps, which syncs in a moment and whose customers a person can follow.
 
-use super::Stage;
 use super::commands::{ask, said};
+use super::{Stage, key};
 use reqwest::Method;
 use serde_json::json;
 use std::fs;
@@ -75,4 +75,10 @@ pub async fn new_customer(stage: &Stage, account: &str, term: &str) {
     });
     let set = "CustomersV3?cross-company=true";
     stage.finops.create(set, &row).await.unwrap();
+}
+
+/// The identifier of the account of a customer of company USMF.
+pub async fn account_id(stage: &Stage, account: &str) -> String {
+    let row = &stage.accounts().await[&key("usmf", account)];
+    row["accountid"].as_str().unwrap().to_owned()
 }
