@@ -113,6 +113,8 @@ impl Mutation {
     pub fn plan(self, seed: u64) -> Plan {
         match self {
             Self::ForgetRename => Plan::with_keys(seed),
+            Self::DropIntent => Plan::with_deaths_in_writes(seed),
+            Self::EagerRule | Self::LateRule | Self::DisobeyRule => Plan::with_rules(seed),
             _ => Plan::new(seed),
         }
     }

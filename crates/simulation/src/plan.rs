@@ -169,6 +169,29 @@ impl Plan {
         plan
     }
 
+    /// The plan of a seed with alert rules, which few seeds have otherwise.
+    pub fn with_rules(seed: u64) -> Self {
+        let mut plan = Self::wide(seed);
+        plan.rewrites = PerSide::default();
+        plan.set_rules(&mut source(seed, "rules"));
+        plan
+    }
+
+    /// The plan of a seed in which Duet dies between a write and its settlement, while one side
+    /// allocates keys.
+    pub fn with_deaths_in_writes(seed: u64) -> Self {
+        let mut plan = Self::plain(seed);
+        plan.allocates = true;
+        let random = &mut source(seed, "deaths in writes");
+        plan.deaths = (0..3)
+            .map(|_| Death {
+                point: "after-write",
+                after: random.random_range(0..8),
+            })
+            .collect();
+        plan
+    }
+
     /// Draws what half of the seeds have beside what [`Plan::wide`] decides, each by a source of its
     /// own.
     fn go_further(&mut self) {
@@ -212,10 +235,14 @@ impl Plan {
         let oscillates = self.rewrites.left && self.rewrites.right;
         let random = &mut source(self.seed, "alerts");
         if random.random_bool(0.2) && !oscillates {
-            self.operated(random);
-            self.settings.alerts = alerts::draw(random);
-            self.settings.trial_after = Duration::from_secs(random.random_range(2..10));
+            self.set_rules(random);
         }
+    }
+
+    fn set_rules(&mut self, random: &mut StdRng) {
+        self.operated(random);
+        self.settings.alerts = alerts::draw(random);
+        self.settings.trial_after = Duration::from_secs(random.random_range(2..10));
     }
 
     /// Draws what happens to schemas.
