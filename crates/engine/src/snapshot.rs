@@ -15,7 +15,7 @@ use duet_map::side::Side;
 use duet_store::change::{ChangeKind, Origin, ParkedFilter};
 use duet_store::pair::PairState;
 use duet_store::store::Capture;
-use duet_systems::{Class, Cursor, Page, Seen, SnapshotRequest};
+use duet_systems::{ChangesRequest, Class, Cursor, Page, Seen, SnapshotRequest};
 use std::collections::HashSet;
 
 /// How many missing records are looked up at once.
@@ -140,6 +140,7 @@ impl Core {
             }
         }
         let _reading = self.reading(side, &used.table).await;
+        self.read_on(side, &used, &comparing).await?;
         self.journal_missing(side, &used, &name).await?;
         self.settings.failpoints.reach("key-sets-compared");
         self.journal(Capture {
@@ -149,6 +150,45 @@ impl Core {
         .await?;
         self.store.end_sweep(&name).await?;
         Ok(true)
+    }
+
+    /// Reads what changed since a whole read for one map. What was listed may be older than the place
+    /// from which changes are read for all maps, and what lies between was not read for this one.
+    async fn read_on(&self, side: Side, used: &TableUse, from: &str) -> Result<(), EngineError> {
+        while let Some(since) = self.store.cursor(from).await?
+            && !since.is_empty()
+        {
+            let tick = self.tick().await?;
+            let request = ChangesRequest {
+                table: used.table.clone(),
+                columns: used.columns.clone(),
+                companies: self.project.companies(),
+                since: Cursor(since.clone()),
+            };
+            let read = match self.systems[side].changes(&request).await {
+                Ok(read) => read,
+                // So old that nobody knows: the next comparison finds what is missing.
+                Err(error) if error.class == Class::CursorExpired => return Ok(()),
+                Err(error) => {
+                    let doing = format!("read changes of {}", used.table);
+                    return Err(self.failed(side, doing, error));
+                }
+            };
+            let ended = !read.more;
+            let changes = self
+                .address(side, used, read.seen, tick, Origin::Live)
+                .await?;
+            self.journal(Capture {
+                changes,
+                cursors: vec![(from.to_owned(), Some(read.next.0))],
+                ..Capture::default()
+            })
+            .await?;
+            if ended {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Reads a table's pages, going on where an interrupted read ended, until only the comparison of

@@ -167,7 +167,7 @@ const MENDED_WIDE: [(u64, &str); 11] = [
 ];
 
 /// The same, under the plan of all seeds, which has more of everything.
-const MENDED_NOW: [(u64, &str); 22] = [
+const MENDED_NOW: [(u64, &str); 24] = [
     (
         9_597,
         "a change journaled while its record got its pair stood apart from later ones",
@@ -252,6 +252,14 @@ const MENDED_NOW: [(u64, &str); 22] = [
     (
         18_255,
         "a value that waited for a person counted as bouncing each time it was read",
+    ),
+    (
+        22_314,
+        "a list that was read for one map was older than the changes read for all",
+    ),
+    (
+        23_033,
+        "a conflict was recorded just after a person had discarded its deletion, and stayed open",
     ),
 ];
 

@@ -233,8 +233,22 @@ pub(super) fn decide(
     let subject = Subject::of_pair(tx, &conflict.map, &conflict.key.0, decision.at)?;
     let told = format!("conflict {id}, by {}", decision.by);
     history::tell(tx, &subject, "resolved", &told, decision.at)?;
-    parking::release(tx, tokens.iter().map(String::as_str), decision.at)?;
+    let released = parking::release(tx, tokens.iter().map(String::as_str), decision.at)?;
+    if released == 0 && changes.is_empty() && !is_alive(tx, &conflict)? {
+        // Nothing will ever carry it out: its pair ended while the conflict was being recorded.
+        let how = "its records are linked no more";
+        end(tx, &subject, ConflictState::Gone, how, decision.at)?;
+    }
     Ok(true)
+}
+
+/// Whether the pair of a conflict stands, or anything is to be done under its key.
+fn is_alive(tx: &Connection, conflict: &Conflict) -> Result<bool, Fault> {
+    let mut select = tx.prepare_cached(
+        "SELECT 1 FROM pairs WHERE map = ?1 AND key = ?2 AND state <> 'deleted'
+         UNION ALL SELECT 1 FROM journal WHERE map = ?1 AND key = ?2",
+    )?;
+    Ok(select.exists([&conflict.map, &conflict.key.0])?)
 }
 
 /// Forgets the oldest conflicts that ended before a moment.

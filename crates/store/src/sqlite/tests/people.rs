@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::change::{ParkReason, ParkedFilter};
-use crate::conflict::{ConflictFilter, ConflictKind, FieldConflict, NewConflict};
+use crate::conflict::{
+    ConflictFilter, ConflictKind, ConflictState, Decision, FieldConflict, NewConflict, OpenConflict,
+};
 use crate::settlement::Outcome;
 use crate::sqlite::STORY_LENGTH;
 use crate::store::Store as _;
@@ -233,4 +235,37 @@ async fn a_story_keeps_its_last_lines_only() {
     assert_eq!(lines.len(), STORY_LENGTH);
     assert_eq!(lines[0].0, 4);
     assert_eq!(store.activity("b", 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_decision_that_nothing_can_carry_out_ends_its_conflict() {
+    let store = memory();
+    journal(&store, [upsert("a")]).await;
+    let mut undecided = ends(1, APPLIED);
+    undecided.open_conflict = OpenConflict::Waits(NewConflict {
+        kind: ConflictKind::Deletion,
+        policy: "manual".to_owned(),
+        fields: Vec::new(),
+        touched: PerSide::default(),
+    });
+    settle(&store, vec![undecided]).await;
+    let filter = ConflictFilter::default();
+    let open = store.conflicts(&filter, 10).await.unwrap().remove(0);
+    assert_eq!(open.state, ConflictState::Open);
+    // Its change has ended, and there is no pair.
+    let decision = Decision {
+        by: "anna".to_owned(),
+        at: at(9),
+        side: Some(Side::Left),
+        fields: Vec::new(),
+    };
+    let tokens = vec!["decided".to_owned()];
+    let taken = store.decide(open.id, decision, Vec::new(), tokens);
+    assert!(taken.await.unwrap());
+    let over = store.conflict(open.id).await.unwrap().unwrap();
+    assert_eq!(over.state, ConflictState::Gone);
+    assert_eq!(
+        over.ended_how.as_deref(),
+        Some("its records are linked no more")
+    );
 }
