@@ -16,7 +16,7 @@ use duet_map::side::Side;
 use duet_map::value::Row;
 use duet_store::change::{Amendment, ChangeKind, NewChange, Origin};
 use duet_store::store::Capture;
-use duet_systems::{ChangesRequest, Class, Cursor, Seen};
+use duet_systems::{Changes, ChangesRequest, Class, Cursor, Seen};
 use std::collections::{BTreeMap, HashMap};
 
 /// The first part of a key that could not be computed; the second is the record's identifier.
@@ -56,18 +56,8 @@ impl Core {
             return Ok(None);
         }
         let tick = self.tick().await?;
-        let request = ChangesRequest {
-            table: used.table.clone(),
-            columns: used.columns.clone(),
-            companies: self.project.companies(),
-            since: Cursor(cursor.clone()),
-        };
-        let read = match self.systems[side].changes(&request).await {
-            Ok(read) => read,
-            Err(error) if error.class == Class::CursorExpired => return Ok(None),
-            Err(error) => {
-                return Err(self.failed(side, format!("read changes of {}", used.table), error));
-            }
+        let Some(read) = self.read_changes(side, used, &cursor).await? else {
+            return Ok(None);
         };
         if read.seen.is_empty() && read.next.0 == cursor && notices.is_empty() {
             return Ok(Some(read.more));
@@ -85,6 +75,26 @@ impl Core {
         self.journal(capture).await?;
         self.settings.failpoints.reach("changes-journaled");
         Ok(Some(read.more))
+    }
+
+    /// Reads one page of a table's changes; `None` where the cursor is too old.
+    pub(crate) async fn read_changes(
+        &self,
+        side: Side,
+        used: &TableUse,
+        since: &str,
+    ) -> Result<Option<Changes>, EngineError> {
+        let request = ChangesRequest {
+            table: used.table.clone(),
+            columns: used.columns.clone(),
+            companies: self.project.companies(),
+            since: Cursor(since.to_owned()),
+        };
+        match self.systems[side].changes(&request).await {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if error.class == Class::CursorExpired => Ok(None),
+            Err(error) => Err(self.failed(side, format!("read changes of {}", used.table), error)),
+        }
     }
 
     /// Looks after the oldest notices of a side. Returns how many there were.

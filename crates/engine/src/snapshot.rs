@@ -15,7 +15,7 @@ use duet_map::side::Side;
 use duet_store::change::{ChangeKind, Origin, ParkedFilter};
 use duet_store::pair::PairState;
 use duet_store::store::Capture;
-use duet_systems::{ChangesRequest, Class, Cursor, Page, Seen, SnapshotRequest};
+use duet_systems::{Class, Cursor, Page, Seen, SnapshotRequest};
 use std::collections::HashSet;
 
 /// How many missing records are looked up at once.
@@ -159,20 +159,9 @@ impl Core {
             && !since.is_empty()
         {
             let tick = self.tick().await?;
-            let request = ChangesRequest {
-                table: used.table.clone(),
-                columns: used.columns.clone(),
-                companies: self.project.companies(),
-                since: Cursor(since.clone()),
-            };
-            let read = match self.systems[side].changes(&request).await {
-                Ok(read) => read,
-                // So old that nobody knows: the next comparison finds what is missing.
-                Err(error) if error.class == Class::CursorExpired => return Ok(()),
-                Err(error) => {
-                    let doing = format!("read changes of {}", used.table);
-                    return Err(self.failed(side, doing, error));
-                }
+            let Some(read) = self.read_changes(side, used, &since).await? else {
+                // So old that nobody knows any more.
+                return Ok(());
             };
             let ended = !read.more;
             let changes = self
